@@ -1,0 +1,54 @@
+# The two commands a newcomer needs: `make demo` and `make test`. Everything else is `make help`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+# Two cores are the smallest machine we care for; more are used when they are there.
+TEST_WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit("Ogon needs Python 3.11 or newer; set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: help install dev demo test check format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+install: $(VENV)/.runtime ## create .venv with the locked dependencies
+
+dev: $(VENV)/.dev ## the same, with the tools for tests and checks
+
+demo: install ## real leads through the whole service; ARGS="--leads 50 --exit" ends by itself
+	$(BIN)/ogon demo $(ARGS)
+
+test: dev ## everything that must hold, in parallel
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+
+check: dev ## what CI checks: format, lint, types, import borders
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: dev ## rewrite what the formatter and the safe fixes can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## write the hash-pinned lock files anew (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra build pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the virtual environment and the demo's data
+	rm -rf $(VENV) data
