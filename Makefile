@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+LOCK   := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 # Two cores are the smallest machine we care for; more are used when they are there.
 TEST_WORKERS ?= auto
 
@@ -46,9 +47,9 @@ format: dev ## rewrite what the formatter and the safe fixes can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## write the hash-pinned lock files anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra build pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra build --extra dev pyproject.toml -o requirements-dev.lock
+lock: ## write the hash-pinned lock files anew (needs uv); the runtime takes the versions the tools agree to
+	$(LOCK) --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra build --constraint requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean: ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) data
