@@ -1,0 +1,247 @@
+"""Facts: typed values about a card, each with its source, or unknown with the reason why.
+
+Made by `reading.py` from what the portal said, judged by the stages, stored with every run so that a later
+ruleset can judge the same card again without a REST call.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from hashlib import sha256
+from typing import Any, TypeAlias, assert_never
+
+from app.domain.messages import Message
+
+
+class Truth(Enum):
+    """Kleene's three values. Unknown is never No."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+    def __invert__(self) -> "Truth":
+        match self:
+            case Truth.YES:
+                return Truth.NO
+            case Truth.NO:
+                return Truth.YES
+            case Truth.UNKNOWN:
+                return Truth.UNKNOWN
+
+    @property
+    def known(self) -> bool:
+        """True for yes and no."""
+        return self is not Truth.UNKNOWN
+
+    @classmethod
+    def of(cls, value: bool | None) -> "Truth":
+        """None is unknown."""
+        if value is None:
+            return cls.UNKNOWN
+        return cls.YES if value else cls.NO
+
+
+def all_of(truths: Iterable[Truth]) -> Truth:
+    """Kleene conjunction: any No is No, else any Unknown is Unknown; of nothing it is Yes."""
+    seen = set(truths)
+    if Truth.NO in seen:
+        return Truth.NO
+    return Truth.UNKNOWN if Truth.UNKNOWN in seen else Truth.YES
+
+
+def any_of(truths: Iterable[Truth]) -> Truth:
+    """Kleene disjunction: any Yes is Yes, else any Unknown is Unknown; of nothing it is No."""
+    return ~all_of(~truth for truth in truths)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One product row of a card; `product_id` 0 is free text with no nomenclature behind it."""
+
+    product_id: int
+    name: str
+    section_ids: tuple[int, ...] = ()
+
+
+FactValue: TypeAlias = Decimal | bool | date | str | tuple[str, ...] | tuple[date, ...] | tuple[Row, ...]
+
+
+class Kind(Enum):
+    """What sort of value a fact holds; decides how it is parsed, compared and stored."""
+
+    NUMBER = "number"
+    FLAG = "flag"
+    DATE = "date"
+    CODE = "code"  # a dictionary or enumeration code: MANUFACTURING, yes
+    CODES = "codes"
+    TEXT = "text"
+    DATES = "dates"
+    ROWS = "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One typed value about a card; `value` None is unknown.
+
+    `source` is `card.FIELD`, e.g. `lead.UF_CRM_OGON_STEAM_TPH`; `problem` says why a filled-in value could not
+    be understood; `others` are further known sources that say the same or something else (source, value).
+    """
+
+    name: str
+    kind: Kind
+    value: FactValue | None
+    source: str = ""
+    problem: Message | None = None
+    others: tuple[tuple[str, FactValue], ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+
+class Facts(Mapping[str, Fact]):
+    """The facts of one card by name. A name nobody filled reads as an unknown fact, never as an error."""
+
+    __slots__ = ("_facts",)
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self._facts = {fact.name: fact for fact in facts}
+
+    def __getitem__(self, name: str) -> Fact:
+        return self._facts.get(name) or Fact(name, Kind.TEXT, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._facts
+
+    def number(self, name: str) -> Decimal | None:
+        """The fact as a number, None when unknown or of another kind."""
+        value = self[name].value
+        return value if isinstance(value, Decimal) else None
+
+    def code(self, name: str) -> str | None:
+        """The fact as a code or text, None when unknown or of another kind."""
+        value = self[name].value
+        return value if isinstance(value, str) else None
+
+    def flag(self, name: str) -> Truth:
+        """The fact as a three-valued flag."""
+        value = self[name].value
+        return Truth.of(value if isinstance(value, bool) else None)
+
+    def day(self, name: str) -> date | None:
+        """The fact as a calendar date."""
+        value = self[name].value
+        return value if isinstance(value, date) else None
+
+    def rows(self, name: str) -> tuple[Row, ...] | None:
+        """The fact as product rows; None when they could not be read, empty when there are none."""
+        value = self[name].value
+        if not isinstance(value, tuple):
+            return None
+        return tuple(row for row in value if isinstance(row, Row))
+
+    def with_(self, *changed: Fact) -> "Facts":
+        """A copy with some facts replaced: for what-if and for the law of the flip."""
+        return Facts([*(f for f in self._facts.values() if f.name not in {c.name for c in changed}), *changed])
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored with the run; `from_json` reads it back equal."""
+        return {name: _fact_to_json(fact) for name, fact in sorted(self._facts.items())}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Facts":
+        """Read what `to_json` wrote."""
+        return cls(_fact_from_json(name, stored) for name, stored in document.items())
+
+    def digest(self) -> str:
+        """Equal for equal values, whatever their source: tells new facts from the same facts."""
+        values = {name: _value_to_json(f.value) for name, f in sorted(self._facts.items()) if f.value is not None}
+        return sha256(json.dumps(values, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _fact_to_json(fact: Fact) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "kind": fact.kind.value,
+        "value": _value_to_json(fact.value),
+        "source": fact.source,
+    }
+    if fact.problem is not None:
+        document["problem"] = {
+            "template": fact.problem.template,
+            "values": {k: str(v) for k, v in fact.problem.values},
+        }
+    if fact.others:
+        document["others"] = [[source, _value_to_json(value)] for source, value in fact.others]
+    return document
+
+
+def _fact_from_json(name: str, stored: Mapping[str, Any]) -> Fact:
+    kind = Kind(stored["kind"])
+    problem = stored.get("problem")
+    return Fact(
+        name,
+        kind,
+        _value_from_json(kind, stored["value"]),
+        stored.get("source", ""),
+        Message(problem["template"], tuple(problem["values"].items())) if problem else None,
+        tuple(
+            (source, value)
+            for source, raw in stored.get("others", ())
+            if (value := _value_from_json(kind, raw)) is not None
+        ),
+    )
+
+
+def _value_to_json(value: FactValue | None) -> Any:
+    match value:
+        case None | bool() | str():
+            return value
+        case Decimal():
+            return str(value)
+        case date():
+            return value.isoformat()
+        case tuple():
+            return [_item_to_json(item) for item in value]
+        case _:
+            assert_never(value)
+
+
+def _item_to_json(item: str | date | Row) -> Any:
+    match item:
+        case str():
+            return item
+        case date():
+            return item.isoformat()
+        case Row():
+            return {"product_id": item.product_id, "name": item.name, "section_ids": list(item.section_ids)}
+
+
+def _value_from_json(kind: Kind, raw: Any) -> FactValue | None:
+    if raw is None:
+        return None
+    match kind:
+        case Kind.NUMBER:
+            return Decimal(raw)
+        case Kind.FLAG:
+            return bool(raw)
+        case Kind.DATE:
+            return date.fromisoformat(raw)
+        case Kind.CODE | Kind.TEXT:
+            return str(raw)
+        case Kind.CODES:
+            return tuple(str(item) for item in raw)
+        case Kind.DATES:
+            return tuple(date.fromisoformat(item) for item in raw)
+        case Kind.ROWS:
+            return tuple(Row(r["product_id"], r["name"], tuple(r.get("section_ids", ()))) for r in raw)
