@@ -1,0 +1,19 @@
+"""The root of the error tree.
+
+Every error that a person may read derives from `OgonError`, and its message says what to do next.
+Errors are defined where they are raised; only the root lives here, so that roots (cli, web, worker)
+can tell an expected failure from a defect. It must not import anything from app.
+
+    OgonError
+    ├── EmbeddedPostgresError  store/cluster.py the embedded server cannot run here
+    ├── DatabaseAway           store/database.py  temporary: the database does not answer
+    ├── SecretUnreadable       store/secret_box.py  sealed with another SECRET_KEY
+    ├── RulesetConflict        store/rulesets.py  somebody published a newer version meanwhile
+    └── PortalUnknown          store/portals.py   no such portal
+
+Apart stands `SettingsError` (settings.py): leaves do not import each other.
+"""
+
+
+class OgonError(Exception):
+    """An expected failure. `str(error)` is a full sentence saying what to do; it never holds a secret."""
