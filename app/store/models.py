@@ -1,0 +1,278 @@
+"""The tables. Alembic compares them with the database; the functions beside this file query them.
+
+Enumerations are texts with a CHECK. Times are timestamptz. `entity_type_id` and `card_id` are Bitrix24's
+entityTypeId (1 lead, 2 deal, …) and id. The queue's own tables are procrastinate's, not listed here.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+JOURNAL_SOURCES = ("webhook", "robot", "sweep", "timer", "replay", "rules")
+CARD_STATES = ("open", "final", "deleted", "parked")
+RUN_STATUSES = ("open", "done", "failed", "parked", "abandoned")
+RUN_MODES = ("live", "shadow")
+ACTION_STATES = ("planned", "started", "done", "skipped", "failed")
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """CHECK that the text column holds one of the values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it so
+        str: Text,
+        datetime: DateTime(timezone=True),
+        date: Date,
+        float: DOUBLE_PRECISION,
+        bytes: LargeBinary,
+        dict[str, Any]: JSONB(none_as_null=True),
+        Any: JSONB(none_as_null=True),
+    }
+
+
+def _portal_key(*, primary_key: bool = False) -> Mapped[int]:
+    return mapped_column(ForeignKey("portals.id"), primary_key=primary_key)
+
+
+class PortalRow(Base):
+    __tablename__ = "portals"
+    __table_args__ = ({"comment": "One row per Bitrix24 account we serve; secrets are sealed with SECRET_KEY."},)
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    domain: Mapped[str] = mapped_column(unique=True)
+    member_id: Mapped[str | None] = mapped_column(unique=True)
+    webhook_url_encrypted: Mapped[bytes]
+    application_tokens_encrypted: Mapped[bytes]
+    requests_per_second: Mapped[float] = mapped_column(server_default=text("2"))
+    burst: Mapped[int] = mapped_column(server_default=text("50"))
+    language: Mapped[str] = mapped_column(server_default=text("'ru'"))
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    integration_user_id: Mapped[int | None] = mapped_column(BigInteger)
+    time_zone: Mapped[str | None]
+
+
+class JournalRow(Base):
+    __tablename__ = "journal"
+    __table_args__ = (
+        one_of("source", JOURNAL_SOURCES),
+        Index("ix_journal_undispatched", "lane", "id", postgresql_where=text("dispatched_at IS NULL")),
+        Index("ix_journal_portal_id_card", "portal_id", "entity_type_id", "card_id", "id"),
+        {"comment": "Everything that ever asked for a card to be judged, in order of arrival; the queue's record."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int | None] = mapped_column(Integer)  # no foreign key: the intake's INSERT stays plain
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    source: Mapped[str]
+    event: Mapped[str]
+    entity_type_id: Mapped[int | None] = mapped_column(Integer)
+    card_id: Mapped[int | None] = mapped_column(BigInteger)
+    change: Mapped[str | None]
+    lane: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    body: Mapped[Any | None]
+    dispatched_at: Mapped[datetime | None]
+    rejected: Mapped[str | None]
+
+
+class RulesetRow(Base):
+    __tablename__ = "rulesets"
+    __table_args__ = (
+        CheckConstraint("version > 0", name="version"),
+        {"comment": "Every version of a portal's rules; never changed nor deleted, the highest is in force."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    document: Mapped[dict[str, Any]]
+    author: Mapped[str]
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CardRow(Base):
+    __tablename__ = "cards"
+    __table_args__ = (
+        one_of("state", CARD_STATES),
+        Index("ix_cards_listing", "portal_id", "entity_type_id", "judged_at", "card_id"),
+        Index("ix_cards_outcome", "portal_id", "entity_type_id", "outcome", "judged_at"),
+        Index("ix_cards_grade", "portal_id", "entity_type_id", "grade", "judged_at"),
+        Index("ix_cards_company", "portal_id", "company_id"),
+        Index("ix_cards_parked", "portal_id", postgresql_where=text("state = 'parked'")),
+        {"comment": "What we know of each card after its last run: one row per lead, deal or company."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    title: Mapped[str | None]
+    stage_id: Mapped[str | None]
+    assigned_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    company_id: Mapped[int | None] = mapped_column(BigInteger)
+    outcome: Mapped[str | None]
+    grade: Mapped[str | None]
+    why: Mapped[Any | None]
+    checklist: Mapped[str | None]
+    facts_digest: Mapped[str | None]
+    last_run_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_time: Mapped[datetime | None]
+    updated_time: Mapped[datetime | None]
+    moved_time: Mapped[datetime | None]
+    moved_by: Mapped[int | None] = mapped_column(BigInteger)
+    our_stage: Mapped[str | None]
+    comment_digest: Mapped[str | None]
+    todo_activity_id: Mapped[int | None] = mapped_column(BigInteger)
+    todo_digest: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    parked_reason: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    judged_at: Mapped[datetime | None]
+
+
+class RunRow(Base):
+    __tablename__ = "runs"
+    __table_args__ = (
+        one_of("mode", RUN_MODES),
+        one_of("status", RUN_STATUSES),
+        Index("ix_runs_card", "portal_id", "entity_type_id", "card_id", "id"),
+        Index("ix_runs_open", "portal_id", "opened_at", postgresql_where=text("status = 'open'")),
+        {"comment": "Every pass of a card through the flow, with the facts it was judged on; kept for ever."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = _portal_key()
+    entity_type_id: Mapped[int] = mapped_column(Integer)
+    card_id: Mapped[int] = mapped_column(BigInteger)
+    # The journal row that asked; no foreign key, since journal rows are pruned and runs are not.
+    journal_id: Mapped[int | None] = mapped_column(BigInteger)
+    ruleset_version: Mapped[int | None] = mapped_column(Integer)
+    mode: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(server_default=text("'open'"))
+    seen: Mapped[dict[str, Any]]
+    facts: Mapped[Any]
+    facts_digest: Mapped[str]
+    verdict: Mapped[Any | None]
+    plan: Mapped[Any | None]
+    error: Mapped[str | None]
+
+
+class ActionRow(Base):
+    __tablename__ = "actions"
+    __table_args__ = (
+        one_of("state", ACTION_STATES),
+        UniqueConstraint("run_id", "key"),
+        Index("ix_actions_portal_id_key", "portal_id", "key"),
+        {"comment": "Each single write a run planned, and what became of it; the key is the same in every run."},
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    portal_id: Mapped[int] = _portal_key()
+    key: Mapped[str]
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default=text("'planned'"))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    result: Mapped[Any | None]
+    error: Mapped[str | None]
+
+
+class PortalDictionaryRow(Base):
+    __tablename__ = "portal_dictionary"
+    __table_args__ = (
+        {"comment": "What a portal calls things: fields, pipelines, stages, users, rates; as last read."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    document: Mapped[dict[str, Any]]
+    read_at: Mapped[datetime]
+
+
+class RequestBucketRow(Base):
+    __tablename__ = "request_buckets"
+    __table_args__ = (
+        {
+            "comment": "How full each portal's request bucket is; shared by all processes, forgotten by a crash.",
+            "prefixes": ["UNLOGGED"],
+        },
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    level: Mapped[float]
+    updated_at: Mapped[datetime]
+
+
+class CounterRow(Base):
+    __tablename__ = "counters"
+    __table_args__ = (
+        {"comment": "Daily counts of what leaves no row, e.g. rejected deliveries. Portal 0: none known."},
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class TimerRow(Base):
+    __tablename__ = "timers"
+    __table_args__ = (
+        Index("ix_timers_due", "due_at", postgresql_where=text("fired_at IS NULL")),
+        {"comment": "When a card wants to be judged again without anything having changed; one per card and reason."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    fired_at: Mapped[datetime | None]
+
+
+class GapRow(Base):
+    __tablename__ = "gaps"
+    __table_args__ = (
+        Index("ix_gaps_unswept", "id", postgresql_where=text("swept_at IS NULL")),
+        {"comment": "Times in which deliveries may have been lost, and when a sweep made up for them."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    noticed_at: Mapped[datetime]
+    reason: Mapped[str]
+    swept_at: Mapped[datetime | None]

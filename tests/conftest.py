@@ -1,0 +1,136 @@
+"""A real PostgreSQL for every test that asks: one server for all workers, one database for each test.
+
+With DATABASE_URL set, databases are made there (its user needs CREATEDB). Without, one embedded server in a
+directory of this run is shared by all xdist workers through the same locks that processes use in
+production, and is gone with the last of them. The schema is migrated once a worker, into a template.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
+
+from app.settings import Settings, load_settings
+from app.store.database import Database, WriteSession, connected, sqlalchemy_url
+from app.store.embedded import use_embedded, wait_stopped
+from app.store.migrate import migrate
+
+_OUTSIDE_URL = os.environ.get("DATABASE_URL")
+# Speed over safety: nobody needs the tests' data after a power cut.
+_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+
+# Tests set what they need themselves; a developer's own environment must not reach them.
+for _name in Settings.model_fields:
+    os.environ.pop(_name.upper(), None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the run's directory in the first process; workers are told, since each would choose its own."""
+    if not hasattr(config, "workerinput"):
+        # Not under pytest's own base: that is closed to PostgreSQL's user when we are root.
+        config.stash[_RUN_DIR] = Path(tempfile.mkdtemp(prefix="ogon-tests-"))
+    else:
+        config.stash[_RUN_DIR] = Path(config.workerinput["ogon_run_dir"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    node.workerinput["ogon_run_dir"] = str(node.config.stash[_RUN_DIR])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The first process is the last to end: leave neither a server nor a file behind."""
+    directory = config.stash.get(_RUN_DIR, None)
+    if directory is not None and not hasattr(config, "workerinput"):
+        wait_stopped(directory)
+        shutil.rmtree(directory)
+
+
+_RUN_DIR = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_conninfo(pytestconfig: pytest.Config) -> Iterator[str]:
+    """A connection string of the server's maintenance database."""
+    if _OUTSIDE_URL:
+        yield _OUTSIDE_URL
+        return
+    server = use_embedded(pytestconfig.stash[_RUN_DIR], options=_OPTIONS)
+    yield server.conninfo("postgres")
+    server.release()
+
+
+@pytest.fixture(scope="session")
+def template_database(server_conninfo: str) -> Iterator[str]:
+    """The name of a migrated database to clone; nothing connects to it."""
+    name = f"ogon_template_{uuid.uuid4().hex[:12]}"
+    _administer(server_conninfo, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    asyncio.run(_migrate(make_conninfo(server_conninfo, dbname=name)))
+    yield name
+    _administer(server_conninfo, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def _migrate(conninfo: str) -> None:
+    async with connected(conninfo) as database:
+        await migrate(database)
+
+
+@pytest.fixture
+def database_conninfo(server_conninfo: str, template_database: str) -> Iterator[str]:
+    """libpq's connection string of an empty, migrated database of this test's own."""
+    name = f"ogon_test_{uuid.uuid4().hex[:12]}"
+    clone = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + ("" if _OUTSIDE_URL else " STRATEGY FILE_COPY"))
+    _administer(server_conninfo, clone.format(sql.Identifier(name), sql.Identifier(template_database)))
+    yield make_conninfo(server_conninfo, dbname=name)
+    _administer(server_conninfo, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(database_conninfo: str) -> str:
+    """The same database as a value for DATABASE_URL, e.g. for a process of its own."""
+    return sqlalchemy_url(database_conninfo).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def database(database_conninfo: str) -> AsyncIterator[Database]:
+    """An empty, migrated database of this test's own."""
+    async with connected(database_conninfo, pool_size=5) as database:
+        yield database
+
+
+@pytest.fixture
+async def write_session(database: Database) -> AsyncIterator[WriteSession]:
+    """One transaction on `database`, committed at the test's end."""
+    async with database.writing() as session:
+        yield session
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with their defaults and a data directory of this test's own; no database is behind them."""
+    return load_settings(_env_file=None, data_dir=tmp_path)
+
+
+@pytest.fixture
+def settings_with_database(settings: Settings, database_url: str) -> Settings:
+    """The same, with `database` behind DATABASE_URL: what a root would be given."""
+    return settings.model_copy(update={"database_url": SecretStr(database_url)})
+
+
+def _administer(conninfo: str, statement: sql.Composed) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(statement)
