@@ -7,13 +7,13 @@ ruleset can judge the same card again without a REST call.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from datetime import date, datetime
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from enum import Enum
 from hashlib import sha256
 from typing import Any, TypeAlias, assert_never
 
-from app.domain.messages import Message
+from app.domain.messages import Message, message_from_json, message_to_json
 
 
 class Truth(Enum):
@@ -36,6 +36,17 @@ class Truth(Enum):
     def known(self) -> bool:
         """True for yes and no."""
         return self is not Truth.UNKNOWN
+
+    @property
+    def possible(self) -> tuple[bool, ...]:
+        """The answers it may still turn out to be: one when known, both when not."""
+        match self:
+            case Truth.YES:
+                return (True,)
+            case Truth.NO:
+                return (False,)
+            case Truth.UNKNOWN:
+                return (True, False)
 
     @classmethod
     def of(cls, value: bool | None) -> "Truth":
@@ -60,11 +71,14 @@ def any_of(truths: Iterable[Truth]) -> Truth:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One product row of a card; `product_id` 0 is free text with no nomenclature behind it."""
+    """One product row of a card; `product_id` 0 is free text with no nomenclature behind it.
+
+    `section_ids`: the product's catalog section and those above it; empty at the root, None when not read.
+    """
 
     product_id: int
     name: str
-    section_ids: tuple[int, ...] = ()
+    section_ids: tuple[int, ...] | None = ()
 
 
 FactValue: TypeAlias = Decimal | bool | date | str | tuple[str, ...] | tuple[date, ...] | tuple[Row, ...]
@@ -142,7 +156,23 @@ class Facts(Mapping[str, Fact]):
     def day(self, name: str) -> date | None:
         """The fact as a calendar date."""
         value = self[name].value
+        if isinstance(value, datetime):
+            return value.date()
         return value if isinstance(value, date) else None
+
+    def days(self, name: str) -> tuple[date, ...] | None:
+        """The fact as calendar dates; None when they could not be read."""
+        value = self[name].value
+        if not isinstance(value, tuple):
+            return None
+        return tuple(day for day in value if isinstance(day, date))
+
+    def codes(self, name: str) -> tuple[str, ...] | None:
+        """The fact as codes, None when unknown or of another kind."""
+        value = self[name].value
+        if not isinstance(value, tuple):
+            return None
+        return tuple(code for code in value if isinstance(code, str))
 
     def rows(self, name: str) -> tuple[Row, ...] | None:
         """The fact as product rows; None when they could not be read, empty when there are none."""
@@ -166,7 +196,7 @@ class Facts(Mapping[str, Fact]):
 
     def digest(self) -> str:
         """Equal for equal values, whatever their source: tells new facts from the same facts."""
-        values = {name: _value_to_json(f.value) for name, f in sorted(self._facts.items()) if f.value is not None}
+        values = {name: _canonical(f.value) for name, f in sorted(self._facts.items()) if f.value is not None}
         return sha256(json.dumps(values, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -177,10 +207,7 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
         "source": fact.source,
     }
     if fact.problem is not None:
-        document["problem"] = {
-            "template": fact.problem.template,
-            "values": {k: str(v) for k, v in fact.problem.values},
-        }
+        document["problem"] = message_to_json(fact.problem)
     if fact.others:
         document["others"] = [[source, _value_to_json(value)] for source, value in fact.others]
     return document
@@ -192,15 +219,23 @@ def _fact_from_json(name: str, stored: Mapping[str, Any]) -> Fact:
     return Fact(
         name,
         kind,
-        _value_from_json(kind, stored["value"]),
+        value_from_json(kind, stored["value"]),
         stored.get("source", ""),
-        Message(problem["template"], tuple(problem["values"].items())) if problem else None,
+        message_from_json(problem) if problem else None,
         tuple(
             (source, value)
             for source, raw in stored.get("others", ())
-            if (value := _value_from_json(kind, raw)) is not None
+            if (value := value_from_json(kind, raw)) is not None
         ),
     )
+
+
+_EXACT = Context(prec=100, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
+
+def _canonical(value: FactValue) -> Any:
+    """JSON in which 3.5 and 3.50 are one number."""
+    return str(value.normalize(_EXACT)) if isinstance(value, Decimal) else _value_to_json(value)
 
 
 def _value_to_json(value: FactValue | None) -> Any:
@@ -224,10 +259,22 @@ def _item_to_json(item: str | date | Row) -> Any:
         case date():
             return item.isoformat()
         case Row():
-            return {"product_id": item.product_id, "name": item.name, "section_ids": list(item.section_ids)}
+            return {"product_id": item.product_id, "name": item.name, "section_ids": _listed(item.section_ids)}
 
 
-def _value_from_json(kind: Kind, raw: Any) -> FactValue | None:
+def _listed(ids: tuple[int, ...] | None) -> list[int] | None:
+    return None if ids is None else list(ids)
+
+
+def _section_ids(stored: list[int] | None) -> tuple[int, ...] | None:
+    return None if stored is None else tuple(stored)
+
+
+def value_from_json(kind: Kind, raw: Any) -> FactValue | None:
+    """A fact's value from its JSON form, also from `Flip.value`; one code stands for a list of one.
+
+    Raises ValueError, TypeError, KeyError or decimal.InvalidOperation when it is not of that kind.
+    """
     if raw is None:
         return None
     match kind:
@@ -240,8 +287,8 @@ def _value_from_json(kind: Kind, raw: Any) -> FactValue | None:
         case Kind.CODE | Kind.TEXT:
             return str(raw)
         case Kind.CODES:
-            return tuple(str(item) for item in raw)
+            return (raw,) if isinstance(raw, str) else tuple(str(item) for item in raw)
         case Kind.DATES:
             return tuple(date.fromisoformat(item) for item in raw)
         case Kind.ROWS:
-            return tuple(Row(r["product_id"], r["name"], tuple(r.get("section_ids", ()))) for r in raw)
+            return tuple(Row(r["product_id"], r["name"], _section_ids(r.get("section_ids"))) for r in raw)

@@ -4,11 +4,11 @@ A message is an English template and its values; `Say` turns it into the reader'
 lives in `app/texts.py`; the domain is only handed a `Say`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 MessageValue: TypeAlias = "str | int | Decimal | date | Message | tuple[MessageValue, ...]"
 
@@ -23,7 +23,7 @@ class Message:
 
 def message(template: str, **values: MessageValue) -> Message:
     """Make a message; `message("Steam {value} t/h", value=Decimal("3.5"))`."""
-    return Message(template, tuple(values.items()))
+    return Message(template, _in_order(values))
 
 
 Say: TypeAlias = Callable[[Message], str]
@@ -33,6 +33,48 @@ Say: TypeAlias = Callable[[Message], str]
 def in_english(said: Message) -> str:
     """Render without a catalogue: for tests, logs and the English switch."""
     return said.template.format(**{name: _plain(value) for name, value in said.values})
+
+
+def message_to_json(said: Message) -> dict[str, Any]:
+    """As stored with a run: `{"template", "values"}`, so that it can be said in any language later."""
+    return {"template": said.template, "values": {name: _value_to_json(value) for name, value in said.values}}
+
+
+def message_from_json(stored: Mapping[str, Any]) -> Message:
+    """Read what `message_to_json` wrote; equal whatever order the store keeps the values in."""
+    return Message(stored["template"], _in_order({n: _value_from_json(v) for n, v in stored["values"].items()}))
+
+
+def _in_order(values: Mapping[str, MessageValue]) -> tuple[tuple[str, MessageValue], ...]:
+    return tuple((name, values[name]) for name in sorted(values))
+
+
+def _value_to_json(value: MessageValue) -> Any:
+    match value:
+        case Message():
+            return message_to_json(value)
+        case tuple():
+            return [_value_to_json(item) for item in value]
+        case Decimal():
+            return {"number": str(value)}
+        case date():
+            return {"date": value.isoformat()}
+        case _:
+            return value
+
+
+def _value_from_json(stored: Any) -> MessageValue:
+    match stored:
+        case {"template": str()}:
+            return message_from_json(cast("Mapping[str, Any]", stored))
+        case {"number": str(number)}:
+            return Decimal(number)
+        case {"date": str(day)}:
+            return date.fromisoformat(day)
+        case list():
+            return tuple(_value_from_json(item) for item in cast("list[Any]", stored))
+        case _:
+            return cast("str | int", stored)
 
 
 def _plain(value: MessageValue) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from app.domain.facts import Truth
+from app.domain.facts import Kind, Truth
 from app.domain.messages import Message
 
 
@@ -28,11 +28,15 @@ class Grade(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """What would turn a finding around: set this fact to this value. `value` is a fact value as stored in JSON."""
+    """What would turn a finding around: this fact, of this kind, with this value.
+
+    `value` is a fact value as stored in JSON; `facts.value_from_json(kind, value)` reads it.
+    """
 
     fact: str
     value: str | bool
     said: Message
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,11 @@ class LeadVerdict:
     findings: tuple[Finding, ...]
     why: Message
     questions: tuple[Question, ...] = ()
+
+    @property
+    def decision(self) -> str:
+        """What decides where the card belongs; as remembered in `Memory.outcome_before_move`."""
+        return self.outcome.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,11 @@ class DealVerdict:
     checklist: tuple[CheckItem, ...]
     findings: tuple[Finding, ...]
     why: Message
+
+    @property
+    def decision(self) -> str:
+        """What decides where the card belongs; as remembered in `Memory.outcome_before_move`."""
+        return "declined" if self.declined else self.grade.value
 
     @property
     def checklist_score(self) -> str:
