@@ -1,0 +1,153 @@
+"""Facts in a manager's words: what a fact is called, how its value is written, how it is asked for.
+
+Called by the judging modules for their `why`, flips and questions. Only words: nothing is compared here.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from app.domain.facts import Fact, FactValue, Row, Truth
+from app.domain.messages import Message, MessageValue, message
+
+_NAMES: dict[str, Message] = {
+    "steam_tph": message("Steam consumption"),
+    "turnover": message("Turnover"),
+    "industry": message("Industry"),
+    "request": message("Request"),
+    "request_answer": message("Request within our nomenclature"),
+    "lead_request_answer": message("Request within our nomenclature"),
+    "need": message("Need"),
+    "budget": message("Budget"),
+    "urgency": message("Urgency"),
+    "needed_by": message("Delivery date"),
+    "margin": message("Profit of the deal"),
+    "amount": message("Amount of the deal"),
+    "roles": message("Buying centre"),
+    "need_scope": message("Scope of the need"),
+    "trial": message("Trial delivery"),
+    "prospects": message("Prospects"),
+    "company_title": message("Company name"),
+}
+
+_QUESTIONS: dict[str, Message] = {
+    "steam_tph": message("How much steam does the client use, t/h?"),
+    "turnover": message("What is the client's turnover, RUB a year?"),
+    "industry": message("What industry is the client in?"),
+    "request_answer": message("Is the request within our nomenclature?"),
+    "company_title": message("What is the company called?"),
+}
+
+_INDUSTRIES: dict[str, Message] = {
+    "IT": message("IT"),
+    "TELECOM": message("Telecommunications"),
+    "MANUFACTURING": message("Manufacturing"),
+    "BANKING": message("Banking"),
+    "CONSULTING": message("Consulting"),
+    "FINANCE": message("Finance"),
+    "GOVERNMENT": message("Government"),
+    "DELIVERY": message("Delivery"),
+    "ENTERTAINMENT": message("Entertainment"),
+    "NOTPROFIT": message("Non-profit"),
+    "OTHER": message("Other"),
+}
+
+_CARDS: dict[str, Message] = {
+    "lead": message("lead"),
+    "company": message("company card"),
+    "deal": message("deal"),
+}
+
+
+def called(name: str) -> Message:
+    """What people call the fact; an admin's own fact goes by its name."""
+    return _NAMES.get(name) or message("{name}", name=name)
+
+
+def asked(name: str) -> Message:
+    """The question that fills the fact."""
+    return _QUESTIONS.get(name) or message("{fact}: what is it?", fact=called(name))
+
+
+def card_called(source: str) -> Message:
+    """The card of a source like `lead.UF_CRM_OGON_STEAM_TPH`."""
+    card = source.partition(".")[0]
+    return _CARDS.get(card) or message("{name}", name=card)
+
+
+def truth_said(truth: Truth) -> Message:
+    """Yes, no or not known."""
+    match truth:
+        case Truth.YES:
+            return message("yes")
+        case Truth.NO:
+            return message("no")
+        case Truth.UNKNOWN:
+            return message("not known")
+
+
+def value_said(name: str, value: FactValue) -> MessageValue:
+    """A fact's value with its unit."""
+    match value:
+        case bool():
+            return message("yes") if value else message("no")
+        case Decimal() if name == "steam_tph":
+            return message("{value} t/h", value=value)
+        case Decimal() if name == "turnover":
+            return message("{value} RUB a year", value=value)
+        case Decimal() if name in {"margin", "amount"}:
+            return message("{value} RUB", value=value)
+        case Decimal() | date():
+            return value
+        case str():
+            return code_said(name, value)
+        case tuple():
+            return tuple(_item_said(name, item) for item in value)
+
+
+def code_said(name: str, code: str) -> str | Message:
+    """A code; the portal's standard industries by name."""
+    return _INDUSTRIES.get(code.upper(), code) if name == "industry" else code
+
+
+def _item_said(name: str, item: str | date | Row) -> MessageValue:
+    match item:
+        case str():
+            return code_said(name, item)
+        case Row():
+            return item.name
+        case _:
+            return item
+
+
+def not_known(fact: Fact) -> Message:
+    """That a fact is not known, and what was wrong with what is filled in."""
+    if fact.problem is None:
+        return message("{fact} is not known", fact=called(fact.name))
+    return message("{fact} is not known: {problem}", fact=called(fact.name), problem=fact.problem)
+
+
+def with_sources(said: Message, fact: Fact) -> Message:
+    """Add who else says something else, and what could not be read, so that nobody wonders which value was taken."""
+    if fact.problem is not None:
+        said = message("{said} ({problem})", said=said, problem=fact.problem)
+    for source, value in fact.others:
+        if value != fact.value:
+            said = message(
+                "{said} (taken from: {card}; {other_card}: {other})",
+                said=said,
+                card=card_called(fact.source),
+                other_card=card_called(source),
+                other=value_said(fact.name, value),
+            )
+    return said
+
+
+def in_turn(parts: Sequence[Message]) -> Message:
+    """Several messages as one line."""
+    if not parts:
+        return message("nothing to add")
+    line, *rest = parts
+    for part in rest:
+        line = message("{first}; {second}", first=line, second=part)
+    return line
