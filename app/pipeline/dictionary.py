@@ -1,0 +1,152 @@
+"""Reads what a portal calls things: stages, enumerations, currencies, heads, industries, its clock's zone.
+
+Called by `dictionaries.py` hourly and on an unknown code, and by `ogon portal check`. Must not judge anything.
+What an optional scope hides (people, currencies) is left out; what every judgement needs (stages, the
+integration's own user) is an error.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timezone, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from app.bitrix24.client import PortalClient
+from app.bitrix24.lanes import Lane
+from app.domain.snapshot import Entity, PortalDictionary, Semantics, Stage
+from app.errors import OgonError
+from app.pipeline.custom_fields import CustomField, read_custom_fields
+from app.pipeline.people import read_heads
+from app.pipeline.portal_fields import FIELDED
+from app.pipeline.reads import every_row, mapping, number, optional, together
+
+ROUBLE: Final = "RUB"
+INDUSTRY: Final = "INDUSTRY"
+_LEAD_STAGES: Final = "STATUS"
+_DEAL_STAGES: Final = "DEAL_STAGE"
+_SEMANTICS: Final[Mapping[str, Semantics]] = {
+    "S": "success",
+    "F": "failure",
+    "success": "success",
+    "failure": "failure",
+    "apology": "failure",
+}
+
+
+class OwnerInactive(OgonError):  # noqa: N818 - says what is the case
+    """The webhook's owner is dismissed: the portal no longer says who we are."""
+
+    def __init__(self) -> None:
+        super().__init__("The webhook's owner is not an active user. Make a webhook as a user who works in the portal.")
+
+
+async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> PortalDictionary:
+    """The whole dictionary in one round of reads, further pages apart.
+
+    Raises `OwnerInactive`, and `Bitrix24Error` when statuses or fields cannot be read at all.
+    """
+    async with together() as group:
+        profile = group.create_task(client.call("profile", {}, lane=lane))
+        clock = group.create_task(client.call("server.time", {}, lane=lane))
+        statuses = group.create_task(read_statuses(client, lane=lane))
+        currencies = group.create_task(optional(read_currencies(client, lane=lane)))
+        heads = group.create_task(read_heads(client, lane=lane))
+        fields = [group.create_task(read_custom_fields(client, entity, lane=lane)) for entity in FIELDED]
+    owner = number(mapping(profile.result()).get("ID"))
+    if not owner:
+        raise OwnerInactive
+    custom = [field for task in fields for field in task.result()]
+    return PortalDictionary(
+        integration_user_id=owner,
+        zone=zone_of(str(clock.result())),
+        stages=stages_of(statuses.result()),
+        enumerations=enumerations_of(custom),
+        fields=frozenset((field.entity, field.name) for field in custom),
+        rates=rates_of(currencies.result() or []),
+        heads=heads.result(),
+        industries=industries_of(statuses.result()),
+    )
+
+
+async def read_statuses(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> list[Mapping[str, Any]]:
+    """All directory items, the stages of every pipeline among them (api-reference/crm/status/crm-status-list)."""
+    return await every_row(client, "crm.status.list", {"order": {"ID": "ASC"}}, lane=lane)
+
+
+async def read_currencies(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> list[Mapping[str, Any]]:
+    """All currencies; the answer's `total` is always 0 (api-reference/crm/currency/crm-currency-list)."""
+    return await every_row(client, "crm.currency.list", {}, lane=lane)
+
+
+def stages_of(statuses: Iterable[Mapping[str, Any]]) -> tuple[Stage, ...]:
+    """Stages of leads and deals among all directory items, in the portal's order."""
+    found = (_stage(row) for row in statuses)
+    return tuple(sorted((stage for stage in found if stage), key=lambda s: (s.entity, s.pipeline, s.sort)))
+
+
+def industries_of(statuses: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Names of industries by code."""
+    return {str(row["STATUS_ID"]): str(row.get("NAME") or "") for row in statuses if row.get("ENTITY_ID") == INDUSTRY}
+
+
+def enumerations_of(fields: Iterable[CustomField]) -> dict[tuple[Entity, str], Mapping[str, str]]:
+    """Codes by item id, for each custom enumeration."""
+    return {(field.entity, field.name): field.codes for field in fields if field.kind == "enumeration"}
+
+
+def rates_of(currencies: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
+    """Roubles for one unit of each currency with a rate.
+
+    The portal gives AMOUNT units of its base currency, which need not be the rouble, for AMOUNT_CNT units
+    (api-reference/crm/data-types#crm_currency). A rouble is a rouble on every portal.
+    """
+    in_base: dict[str, Decimal] = {}
+    # The base goes last: it is 1 whatever another row under the same code says.
+    for row in sorted(currencies, key=lambda row: row.get("BASE") == "Y"):
+        rate = Decimal(1) if row.get("BASE") == "Y" else _ratio(row.get("AMOUNT"), row.get("AMOUNT_CNT"))
+        if rate is not None:
+            in_base[str(row.get("CURRENCY") or "")] = rate
+    rouble = in_base.get(ROUBLE)
+    rates = {code: rate / rouble for code, rate in in_base.items() if code} if rouble else {}
+    return {**rates, ROUBLE: Decimal(1)}
+
+
+def zone_of(server_time: str) -> tzinfo:
+    """The portal's zone from `server.time`, a fixed offset (api-reference/common/system/server-time); else UTC."""
+    try:
+        offset = datetime.fromisoformat(server_time).utcoffset()
+    except ValueError:
+        return UTC
+    return timezone(offset) if offset else UTC
+
+
+def _stage(row: Mapping[str, Any]) -> Stage | None:
+    list_id = str(row.get("ENTITY_ID") or "")
+    base, _, tail = list_id.rpartition("_")
+    if list_id == _LEAD_STAGES:
+        entity, pipeline = Entity.LEAD, 0
+    elif list_id == _DEAL_STAGES:
+        entity, pipeline = Entity.DEAL, 0
+    elif base == _DEAL_STAGES and tail.isdigit():
+        entity, pipeline = Entity.DEAL, int(tail)
+    else:
+        return None
+    # SEMANTICS is null for work in progress; EXTRA alone tells an analysed failure from a plain one.
+    extra = str(mapping(row.get("EXTRA")).get("SEMANTICS") or "")
+    said = str(row.get("SEMANTICS") or extra)
+    return Stage(
+        entity=entity,
+        pipeline=pipeline,
+        code=str(row.get("STATUS_ID") or ""),
+        name=str(row.get("NAME") or ""),
+        sort=number(row.get("SORT")),
+        semantics=_SEMANTICS.get(said, "process"),
+        apology=extra == "apology",
+    )
+
+
+def _ratio(amount: object, count: object) -> Decimal | None:
+    try:
+        rate = Decimal(str(amount)) / Decimal(str(count or 1))
+    except (InvalidOperation, ZeroDivisionError):
+        return None
+    return rate if rate.is_finite() and rate > 0 else None
