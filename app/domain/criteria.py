@@ -70,8 +70,8 @@ def answer_flip(name: str, truth: Truth, kind: Kind = Kind.CODE) -> Flip:
     opposite = truth is not Truth.YES
     said = message("{fact}: {answer} would change this", fact=called(name), answer=truth_said(Truth.of(opposite)))
     if kind is Kind.FLAG:
-        return Flip(name, opposite, said, kind)
-    return Flip(name, "yes" if opposite else "no", said, Kind.CODE)
+        return Flip(name, kind, opposite, said)
+    return Flip(name, Kind.CODE, "yes" if opposite else "no", said)
 
 
 def _complete(criterion: Criterion) -> bool:
@@ -166,7 +166,7 @@ def _number_flip(criterion: Criterion, bound: Decimal, *, passes: bool) -> Flip:
     step = Decimal(1).scaleb((bound.adjusted() if bound else 0) - 1)
     value = bound + step * steps if steps else bound
     said = _bound_said(criterion, bound, passes=passes)
-    return Flip(criterion.fact, f"{value:f}", said, Kind.NUMBER)
+    return Flip(criterion.fact, Kind.NUMBER, f"{value:f}", said)
 
 
 def _bound_said(criterion: Criterion, bound: Decimal, *, passes: bool) -> Message:
@@ -198,7 +198,7 @@ def _code_flip(criterion: Criterion, fact: Fact, *, passes: bool) -> Flip | None
     if fact.kind is Kind.FLAG:
         return _box_flip(criterion, said, wants_listed=wants_listed)
     value = criterion.codes[0] if wants_listed else _unlisted(criterion.codes)
-    return Flip(criterion.fact, value, said, fact.kind if fact.kind in _CODE_KINDS else Kind.CODE)
+    return Flip(criterion.fact, fact.kind if fact.kind in _CODE_KINDS else Kind.CODE, value, said)
 
 
 def _box_flip(criterion: Criterion, said: Message, *, wants_listed: bool) -> Flip | None:
@@ -206,7 +206,7 @@ def _box_flip(criterion: Criterion, said: Message, *, wants_listed: bool) -> Fli
     listed = {code.casefold() for code in criterion.codes}
     for ticked in (True, False):
         if (("yes" if ticked else "no") in listed) is wants_listed:
-            return Flip(criterion.fact, ticked, said, Kind.FLAG)
+            return Flip(criterion.fact, Kind.FLAG, ticked, said)
     return None
 
 

@@ -206,7 +206,7 @@ def _company_linked(name: str, card: RawCard, company: RawCard | None) -> Fact:
 def _won_deals(snapshot: DealSnapshot) -> Fact:
     """All of them whatever their age: the ruleset says later how far back to count. This deal is left out."""
     if snapshot.won_deals is None:
-        problem = message("the company's won deals could not be read")
+        problem = message("the company's won deals were not read")
         return Fact("won_deals", Kind.DATES, None, problem=problem)
     own = str(snapshot.deal.get("id"))
     days = sorted(deal.close_date for deal in snapshot.won_deals if str(deal.id) != own)

@@ -34,9 +34,9 @@ class Flip:
     """
 
     fact: str
+    kind: Kind
     value: str | bool
     said: Message
-    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)

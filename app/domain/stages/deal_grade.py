@@ -82,7 +82,7 @@ def _urgency_flip(days: int, today: date) -> Flip | None:
     if last is None:
         return None
     said = message("a delivery date by {day} would be urgent", day=last)
-    return Flip("needed_by", last.isoformat(), said, Kind.DATE)
+    return Flip("needed_by", Kind.DATE, last.isoformat(), said)
 
 
 def _not_urgent_flip(days: int, today: date) -> Flip | None:
@@ -90,7 +90,7 @@ def _not_urgent_flip(days: int, today: date) -> Flip | None:
     if first is None:
         return None
     said = message("a delivery date from {day} would not be urgent", day=first)
-    return Flip("needed_by", first.isoformat(), said, Kind.DATE)
+    return Flip("needed_by", Kind.DATE, first.isoformat(), said)
 
 
 def _days_after(today: date, days: int) -> date | None:
