@@ -1,0 +1,100 @@
+"""The plan of a deal: grade, self-check and why in its fields, a timeline entry, and where the rules say so a move.
+
+Called by `plan.py`. Closed deals are graded but never moved.
+"""
+
+from typing import Any
+
+from app.domain import destination, timeline
+from app.domain.actions import Action, AddComment, MoveItem, Plan, UpdateItem
+from app.domain.destination import Place
+from app.domain.difference import changed, digest, enumeration_id, one_line
+from app.domain.given import Given
+from app.domain.messages import Message, message
+from app.domain.snapshot import DealSnapshot, Entity, RawCard, Stage
+from app.domain.touch import Hold, held_back, hold_said, set_by_us
+from app.domain.verdict import DealVerdict
+
+GRADE = "UF_CRM_OGON_GRADE"
+CHECKLIST = "UF_CRM_OGON_CHECKLIST"
+WHY = "UF_CRM_OGON_WHY"
+
+
+def plan_deal(verdict: DealVerdict, snapshot: DealSnapshot, given: Given) -> Plan:
+    """Actions still missing on a deal, in order, the move last."""
+    deal = snapshot.deal
+    where = destination.place(Entity.DEAL, deal)
+    stage = destination.stage_at(given.dictionary, Entity.DEAL, where)
+    closed = destination.semantics_of(deal, stage) != "process"
+    goal = _goal(verdict, deal, where, stage, given=given, closed=closed)
+    hold = goal if isinstance(goal, Hold) else None
+    to = goal if isinstance(goal, Stage) else None
+    # Deals that others closed are told nothing: on the first sight of a portal there are thousands of them.
+    told = not closed or set_by_us(deal, given.memory, given.dictionary)
+    actions: list[Action] = [
+        *_fields(verdict, deal, given),
+        *(_comment(verdict, deal, to, hold, given=given) if told else ()),
+        *_move(deal, to),
+    ]
+    return Plan(tuple(actions), (hold,) if hold else ())
+
+
+def _goal(
+    verdict: DealVerdict, deal: RawCard, where: Place, stage: Stage | None, *, given: Given, closed: bool
+) -> Stage | Hold | None:
+    """The stage to move to, or why not; None when the deal is where it belongs."""
+    if closed:
+        lost = destination.semantics_of(deal, stage) == "failure"
+        return Hold.DEAL_CLOSED if verdict.declined and not lost else None
+    if stage is None:
+        return Hold.STAGE_UNKNOWN
+    if verdict.declined:
+        goal = destination.failure(given.dictionary, Entity.DEAL, where[0])
+    elif (route := given.ruleset.grade_routes.get(verdict.grade)) is None:
+        return None
+    elif route.stage is None:
+        if route.pipeline == where[0]:
+            return None
+        goal = destination.first_process(given.dictionary, Entity.DEAL, route.pipeline)
+    else:
+        goal = destination.stage_at(given.dictionary, Entity.DEAL, (route.pipeline, route.stage))
+    if goal is None:
+        return Hold.STAGE_UNKNOWN
+    if goal == stage:
+        return None
+    return held_back(deal, verdict.decision, given) or goal
+
+
+def _fields(verdict: DealVerdict, deal: RawCard, given: Given) -> tuple[UpdateItem, ...]:
+    wanted: dict[str, Any] = {}
+    item = enumeration_id(given.dictionary, Entity.DEAL, GRADE, verdict.grade.value)
+    if item is not None:
+        wanted[GRADE] = item
+    texts = {CHECKLIST: verdict.checklist_score, WHY: one_line(given.say(verdict.why))}
+    wanted |= {name: text for name, text in texts.items() if (Entity.DEAL, name) in given.dictionary.fields}
+    fields = changed(deal, wanted)
+    return (
+        (UpdateItem(f"deal-{deal['id']}:fields:{digest(fields)}", Entity.DEAL, deal["id"], fields),) if fields else ()
+    )
+
+
+def _comment(
+    verdict: DealVerdict, deal: RawCard, to: Stage | None, hold: Hold | None, *, given: Given
+) -> tuple[AddComment, ...]:
+    known = timeline.comment_digest(verdict)
+    if known == given.memory.comment_digest:
+        return ()
+    text = timeline.deal_comment(verdict, _done(to, hold), given.say)
+    return (AddComment(f"deal-{deal['id']}:comment:{known}", Entity.DEAL, deal["id"], text),)
+
+
+def _done(to: Stage | None, hold: Hold | None) -> list[Message]:
+    if hold is not None:
+        return [hold_said(hold)]
+    return [] if to is None else [message("The deal was moved to the stage “{stage}”.", stage=to.name)]
+
+
+def _move(deal: RawCard, to: Stage | None) -> tuple[MoveItem, ...]:
+    if to is None:
+        return ()
+    return (MoveItem(f"deal-{deal['id']}:stage:{to.code}", Entity.DEAL, deal["id"], to.code, to.pipeline),)
