@@ -1,0 +1,1 @@
+"""The portal's data: plain containers with indexes, no rules of behaviour."""
