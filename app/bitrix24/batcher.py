@@ -1,0 +1,191 @@
+"""Sends waiting calls: one request slot at a time, as many calls as fit, the most urgent first.
+
+One task per client (`_pump`) waits until somebody has something to say, lingers two milliseconds so that calls made
+together travel together, takes a slot of the bucket, and only then lets the lineup choose. A lone call goes as
+itself, several as a `batch`. What comes back settles each call by its own outcome; a failed call is the caller's to
+repeat (`retry`), so that retries live in one place.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from app.bitrix24.errors import BatchRefused, Bitrix24Error, Closed
+from app.bitrix24.exchange import Exchange, Outcome
+from app.bitrix24.lanes import Lane
+from app.bitrix24.lineup import Command, Lineup
+from app.bitrix24.methods import Kind, kind_of
+from app.bitrix24.protocol import Answer
+
+_FREQUENT_SECONDS: Final = 10.0
+_SHORTEST_WAIT: Final = 0.001
+_NOT_IN_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How calls are bundled and spread; seconds.
+
+    `in_flight` requests that write at a time (portals were seen to fail under more), `reads_in_flight` in all;
+    the last place of both is for the hot lane, and `held_back` slots of the bucket too.
+    A request is made to last `target_seconds` at most by what its commands are known to take. From
+    `hot_frequent` hot requests a second on, others' calls ride along with them for `hot_seconds`; when hot calls
+    themselves had to wait for a slot, for `short_seconds`.
+    """
+
+    in_flight: int = 4
+    reads_in_flight: int = 9
+    held_back: int = 4
+    linger: float = 0.002
+    target_seconds: float = 5.0
+    hot_seconds: float = 0.05
+    short_seconds: float = 0.25
+    hot_frequent: float = 1.0
+
+
+class Batcher:
+    """The sender of one portal."""
+
+    def __init__(self, exchange: Exchange, pace: Pace) -> None:
+        self._exchange = exchange
+        self._pace = pace
+        self._lineup = Lineup(exchange.ledger, target_seconds=pace.target_seconds)
+        self._changed = asyncio.Event()
+        self._pump_task: asyncio.Task[None] | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        self._writing = 0
+        self._hot_sent: deque[float] = deque()
+        self._hot_waited = False
+        self._spare_slot = False
+        self._closed = False
+
+    async def submit(self, command: Command) -> Answer:
+        """One attempt of one call: its answer, or the error it ended with."""
+        if self._closed:
+            raise Closed("The client is closed", method=command.method)
+        if self._pump_task is None:
+            self._pump_task = asyncio.create_task(self._pump(), name="bitrix24-pump")
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        command.answer = answer
+        self._lineup.add(command)
+        self._changed.set()
+        return await answer
+
+    async def aclose(self) -> None:
+        """Stop sending; calls still waiting or in flight end with `Closed`."""
+        self._closed = True
+        tasks = [*self._requests, *([self._pump_task] if self._pump_task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for command in self._lineup.drain():
+            _settle(command, Closed("The client was closed before the call was sent", method=command.method))
+
+    async def _pump(self) -> None:
+        while True:
+            self._changed.clear()
+            following = self._next_lane()
+            if following is None:
+                await self._wait(self._lineup.opens_in())
+                await asyncio.sleep(self._pace.linger)
+                continue
+            delay = await self._slot(following[0])
+            if delay > 0:
+                self._hot_waited |= following[0] is Lane.HOT
+                await self._wait_for_slot(following[0], delay)
+            else:
+                self._launch(*(self._next_lane() or following))
+
+    def _next_lane(self) -> tuple[Lane, bool] | None:
+        """The most urgent lane with something to send and a place in flight; True where only reads have a place."""
+        for lane in Lane:
+            reads_only = self._busy(lane)
+            if reads_only is not None and self._lineup.ready(lane, reads_only=reads_only):
+                return lane, reads_only
+        return None
+
+    def _busy(self, lane: Lane) -> bool | None:
+        """False: any request of the lane has a place. True: one that only reads. None: none has."""
+        kept = 0 if lane is Lane.HOT else 1
+        if len(self._requests) >= self._pace.reads_in_flight - kept:
+            return None
+        return self._writing >= max(1, self._pace.in_flight - kept)
+
+    async def _slot(self, lane: Lane) -> float:
+        if self._spare_slot:
+            self._spare_slot = False
+            return 0.0
+        return await self._exchange.bucket.take(held_back=0 if lane is Lane.HOT else self._pace.held_back)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Until something changed, or so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if seconds is None else max(seconds, _SHORTEST_WAIT)):
+                await self._changed.wait()
+
+    async def _wait_for_slot(self, lane: Lane, delay: float) -> None:
+        """So many seconds; a hot call cuts it short, as other slots are open to it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(delay, _SHORTEST_WAIT)):
+                while lane is Lane.HOT or not self._lineup.ready(Lane.HOT):
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _launch(self, lane: Lane, reads_only: bool) -> None:
+        fill = self._fill_seconds() if lane is Lane.HOT else 0.0
+        commands = self._lineup.choose(lane, fill_seconds=fill, reads_only=reads_only)
+        if not commands:
+            self._spare_slot = True
+            return
+        writes = any(kind_of(command.method) is not Kind.READ for command in commands)
+        self._writing += writes
+        task = asyncio.create_task(self._request(lane, commands), name="bitrix24-request")
+        self._requests.add(task)
+        task.add_done_callback(lambda done: self._landed(done, writes=writes))
+
+    def _landed(self, task: "asyncio.Task[None]", *, writes: bool) -> None:
+        self._requests.discard(task)
+        self._writing -= writes
+        self._changed.set()
+
+    def _fill_seconds(self) -> float:
+        """How much of others' work rides along with a hot request: none while hot ones are rare."""
+        now = self._exchange.clock()
+        while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:
+            self._hot_sent.popleft()
+        self._hot_sent.append(now)
+        waited, self._hot_waited = self._hot_waited, False
+        if waited:
+            return self._pace.short_seconds
+        frequent = len(self._hot_sent) > self._pace.hot_frequent * _FREQUENT_SECONDS
+        return self._pace.hot_seconds if frequent else 0.0
+
+    async def _request(self, lane: Lane, commands: list[Command]) -> None:
+        try:
+            outcomes = await self._exchange.run(lane, commands)
+            for command, outcome in zip(commands, outcomes, strict=True):
+                if isinstance(outcome, BatchRefused) and len(commands) > 1:
+                    self._refused(command, outcome, size=len(commands))
+                _settle(command, outcome)
+        finally:
+            for command in commands:
+                lost = Closed("The client was closed while the call was on its way", method=command.method)
+                lost.may_have_run = True
+                _settle(command, lost)
+
+    def _refused(self, command: Command, outcome: BatchRefused, *, size: int) -> None:
+        if outcome.code == _NOT_IN_BATCH:
+            self._lineup.alone.add(command.method)
+        else:
+            self._lineup.largest = max(1, min(self._lineup.largest, size // 2))
+
+
+def _settle(command: Command, outcome: Outcome) -> None:
+    if command.answer is None or command.answer.done():
+        return
+    if isinstance(outcome, Bitrix24Error):
+        command.answer.set_exception(outcome)
+    else:
+        command.answer.set_result(outcome)

@@ -1,0 +1,166 @@
+"""Reads single cards, each asked for on its own, as few pages as possible (rule 2 of the client).
+
+Callers ask for one card. While nobody's request slot has come up, equal asks join and the ids of one type gather;
+when it comes, up to 50 of them become one `crm.item.list` page with `@id`, and 50 pages one batch: 2,500 cards a
+request. A lone id goes as `crm.item.get`.
+
+A read that is already on its way is not joined: it may have left the portal before the change the second caller has
+just heard of, and a card judged on an old state would stay so until the sweep.
+
+Fields equal those of `crm.item.get`: `select: ["*"]` gives all own and custom fields and `fm`, which cannot be named
+(docs: CRM/universal/crm-item-list); both methods print an item the same way. Known difference: `crm.item.get`
+answers ACCESS_DENIED for a card we may not see, the list leaves it out; so a card missing from a page is asked for
+once more by `crm.item.get` before it counts as `NotFound`. Never name fields in `select` together with
+`useOriginalUfNames`: portals then answer empty rows.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from app.bitrix24.errors import Bitrix24Error, Closed, NotFound, ServerFault
+from app.bitrix24.lanes import Lane
+from app.bitrix24.lineup import Bind, Command
+from app.bitrix24.protocol import PAGE, Answer, items_of
+from app.bitrix24.stats import Stats
+
+Card = dict[str, Any]
+Ask = Callable[[Command], Awaitable[Answer]]
+"""Sends one command with retries."""
+
+_GET: Final = "crm.item.get"
+_LIST: Final = "crm.item.list"
+_NAMES: Final = {"useOriginalUfNames": "Y"}
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """Cards of one type and lane that still wait for a request slot."""
+
+    wanted: "dict[int, asyncio.Future[Card]]" = field(default_factory=dict[int, "asyncio.Future[Card]"])
+    pages_queued: int = 0
+
+
+class Loader:
+    """The reader of one portal's cards."""
+
+    def __init__(self, ask: Ask, stats: Stats) -> None:
+        self._ask = ask
+        self._stats = stats
+        self._gatherings: dict[tuple[Lane, int], _Gathering] = {}
+        self._pages: set[asyncio.Task[None]] = set()
+
+    async def load(self, entity_type_id: int, item_id: int, lane: Lane) -> Card:
+        """One card as `crm.item.get` gives it, custom fields by their original names. Raises `NotFound`."""
+        self._stats.loads += 1
+        waiting = self._join(entity_type_id, item_id, lane)
+        if waiting is None:
+            waiting = asyncio.get_running_loop().create_future()
+            self._want(entity_type_id, item_id, lane, waiting)
+        try:
+            return await asyncio.shield(waiting)
+        except Bitrix24Error as error:
+            raise error.again() from None
+
+    async def aclose(self) -> None:
+        """Give up the pages still on their way."""
+        for task in self._pages:
+            task.cancel()
+        await asyncio.gather(*self._pages, return_exceptions=True)
+
+    def _join(self, entity_type_id: int, item_id: int, lane: Lane) -> "asyncio.Future[Card] | None":
+        """The same card already waiting; one that waits in a slower lane moves up with its waiters."""
+        for other in Lane:
+            gathering = self._gatherings.get((other, entity_type_id))
+            waiting = gathering.wanted.get(item_id) if gathering else None
+            if gathering is None or waiting is None:
+                continue
+            self._stats.loads_joined += 1
+            if other > lane:
+                del gathering.wanted[item_id]
+                self._want(entity_type_id, item_id, lane, waiting)
+            return waiting
+        return None
+
+    def _want(self, entity_type_id: int, item_id: int, lane: Lane, waiting: "asyncio.Future[Card]") -> None:
+        gathering = self._gatherings.setdefault((lane, entity_type_id), _Gathering())
+        gathering.wanted[item_id] = waiting
+        if len(gathering.wanted) > gathering.pages_queued * PAGE:
+            gathering.pages_queued += 1
+            task = asyncio.create_task(self._page(gathering, entity_type_id, lane))
+            self._pages.add(task)
+            task.add_done_callback(self._pages.discard)
+
+    async def _page(self, gathering: _Gathering, entity_type_id: int, lane: Lane) -> None:
+        """One page: its ids are taken when its request is written."""
+        taken: dict[int, asyncio.Future[Card]] = {}
+        bind = self._binding(gathering, entity_type_id, taken)
+        try:
+            answer = await self._ask(Command(_LIST, {}, lane, bind=bind))
+            self._hand_out(_cards(answer.result), taken)
+            missing = dict(taken)
+            await asyncio.gather(*(self._confirm(entity_type_id, one, missing[one], lane) for one in missing))
+        except Bitrix24Error as error:
+            if not taken:  # never got as far as a request
+                bind()
+            for waiting in taken.values():
+                _fail(waiting, error)
+        finally:
+            for waiting in taken.values():
+                _fail(waiting, Closed("The client was closed before the card was read", method=_GET))
+
+    def _binding(self, gathering: _Gathering, entity_type_id: int, taken: "dict[int, asyncio.Future[Card]]") -> Bind:
+        def bind() -> tuple[str, Mapping[str, Any]] | None:
+            gathering.pages_queued -= 1
+            for item_id in list(gathering.wanted)[:PAGE]:
+                taken[item_id] = gathering.wanted.pop(item_id)
+            return _question(entity_type_id, list(taken)) if taken else None
+
+        return bind
+
+    def _hand_out(self, cards: list[Card], taken: "dict[int, asyncio.Future[Card]]") -> None:
+        for card in cards:
+            waiting = taken.pop(_id_of(card), None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(card)
+
+    async def _confirm(self, entity_type_id: int, item_id: int, waiting: "asyncio.Future[Card]", lane: Lane) -> None:
+        """A card the page did not hold: `crm.item.get` says whether it is gone or only hidden from lists."""
+        try:
+            answer = await self._ask(Command(*_question(entity_type_id, [item_id]), lane))
+            cards = _cards(answer.result)
+        except Bitrix24Error as error:
+            _fail(waiting, error)
+            return
+        if cards and not waiting.done():
+            waiting.set_result(cards[0])
+        _fail(waiting, NotFound(f"Card {item_id} of type {entity_type_id} is not there", method=_GET))
+
+
+def _question(entity_type_id: int, ids: list[int]) -> tuple[str, Mapping[str, Any]]:
+    if len(ids) == 1:
+        return _GET, {"entityTypeId": entity_type_id, "id": ids[0], **_NAMES}
+    page = {"select": ["*"], "filter": {"@id": ids}, "order": {"id": "ASC"}, "start": -1}
+    return _LIST, {"entityTypeId": entity_type_id, **page, **_NAMES}
+
+
+def _cards(result: Any) -> list[Card]:
+    """From `{"item": {...}}` or `{"items": [...]}`."""
+    if isinstance(result, dict) and "item" in result:
+        item = cast("dict[str, Any]", result)["item"]
+        return [cast("Card", item)] if isinstance(item, dict) else []
+    return [cast("Card", row) for row in items_of(result) if isinstance(row, dict)]
+
+
+def _id_of(card: Card) -> int:
+    try:
+        return int(card["id"])
+    except (KeyError, TypeError, ValueError):
+        raise ServerFault("A card came back without its id", method=_LIST) from None
+
+
+def _fail(waiting: "asyncio.Future[Card]", error: Bitrix24Error) -> None:
+    if not waiting.done():
+        waiting.set_exception(error.again())
+        waiting.exception()  # nobody may be waiting any more
