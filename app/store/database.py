@@ -17,11 +17,12 @@ from pydantic import SecretStr
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from app.errors import OgonError
 from app.settings import Settings
 from app.store.embedded import EmbeddedPostgres, use_embedded
+from app.store.json_text import json_text
 
 # SQLSTATE classes and codes that mean "the server is away or full", not "the statement is wrong".
 _AWAY_CLASSES = ("08", "57P", "53")
@@ -67,6 +68,12 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    @contextlib.asynccontextmanager
+    async def autocommitting(self) -> AsyncGenerator[AsyncConnection]:
+        """A connection on which each statement is a transaction: for a single statement in one round trip."""
+        async with _away_translated(), self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextlib.asynccontextmanager
@@ -114,6 +121,7 @@ async def connected(conninfo: str, *, pool_size: int = 10) -> AsyncGenerator[Dat
         pool_timeout=_CONNECT_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
+        json_serializer=json_text,
         connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "ogon"},
     )
     try:

@@ -88,7 +88,9 @@ class JournalRow(Base):
     __tablename__ = "journal"
     __table_args__ = (
         one_of("source", JOURNAL_SOURCES),
-        Index("ix_journal_undispatched", "lane", "id", postgresql_where=text("dispatched_at IS NULL")),
+        Index(
+            "ix_journal_undispatched", "lane", "id", postgresql_where=text("dispatched_at IS NULL AND rejected IS NULL")
+        ),
         Index("ix_journal_portal_id_card", "portal_id", "entity_type_id", "card_id", "id"),
         {"comment": "Everything that ever asked for a card to be judged, in order of arrival; the queue's record."},
     )

@@ -73,7 +73,7 @@ def upgrade() -> None:
         "journal",
         ["lane", "id"],
         unique=False,
-        postgresql_where=sa.text("dispatched_at IS NULL"),
+        postgresql_where=sa.text("dispatched_at IS NULL AND rejected IS NULL"),
     )
     op.create_table(
         "portals",
@@ -253,7 +253,11 @@ def downgrade() -> None:
     op.drop_table("cards")
     op.drop_table("request_buckets")
     op.drop_table("portals")
-    op.drop_index("ix_journal_undispatched", table_name="journal", postgresql_where=sa.text("dispatched_at IS NULL"))
+    op.drop_index(
+        "ix_journal_undispatched",
+        table_name="journal",
+        postgresql_where=sa.text("dispatched_at IS NULL AND rejected IS NULL"),
+    )
     op.drop_index("ix_journal_portal_id_card", table_name="journal")
     op.drop_table("journal")
     op.drop_index("ix_gaps_unswept", table_name="gaps", postgresql_where=sa.text("swept_at IS NULL"))

@@ -1,0 +1,242 @@
+"""Runs: every pass of a card through the flow, with what was seen, judged, planned and done; kept for ever.
+
+`open_run` commits before anything is written to the portal, `close_run` after. A run that is open and has
+nobody working on it was cut off by a crash: its actions tell which writes may have happened.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.store.cards import CardKey
+from app.store.database import ReadSession, WriteSession
+from app.store.json_text import storable_text
+from app.store.models import ActionRow, RunRow
+from app.store.records import Record
+
+RunMode = Literal["live", "shadow"]
+RunStatus = Literal["open", "done", "failed", "parked", "abandoned"]
+ActionState = Literal["planned", "started", "done", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """One write a run is about to make; `key` is the same for the same effect in every run."""
+
+    key: str
+    kind: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run before its writes. `seen` holds the card's moved_time, updated_time and stage_id as it was read."""
+
+    card: CardKey
+    mode: RunMode
+    seen: Mapping[str, Any]
+    facts: Any
+    facts_digest: str
+    verdict: Any = None
+    plan: Any = None
+    ruleset_version: int | None = None
+    journal_id: int | None = None
+    opened_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as it is kept."""
+
+    id: int
+    portal_id: int
+    entity_type_id: int
+    card_id: int
+    journal_id: int | None
+    ruleset_version: int | None
+    mode: RunMode
+    opened_at: datetime
+    closed_at: datetime | None
+    status: RunStatus
+    seen: dict[str, Any]
+    facts: Any
+    facts_digest: str
+    verdict: Any
+    plan: Any
+    error: str | None
+
+    @property
+    def card(self) -> CardKey:
+        return CardKey(self.portal_id, self.entity_type_id, self.card_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAction:
+    """One action of a run and what became of it."""
+
+    run_id: int
+    position: int
+    portal_id: int
+    key: str
+    kind: str
+    payload: dict[str, Any]
+    state: ActionState
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: Any
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A run of a card's story with its actions."""
+
+    run: Run
+    actions: tuple[KeptAction, ...]
+
+
+_RUN = Record(Run, RunRow)
+_ACTION = Record(KeptAction, ActionRow)
+
+
+async def open_run(session: WriteSession, new: NewRun, actions: Sequence[PlannedAction] = ()) -> int:
+    """Write the run and its plan down; the run's number. Commit before the first write to the portal."""
+    told = {field.name: getattr(new, field.name) for field in fields(NewRun) if field.name != "card"}
+    values = new.card._asdict() | {name: value for name, value in told.items() if value is not None}
+    run_id = (await session.scalars(insert(RunRow).values(values).returning(RunRow.id))).one()
+    if actions:
+        rows = [
+            {
+                "run_id": run_id,
+                "position": position,
+                "portal_id": new.card.portal_id,
+                "key": action.key,
+                "kind": action.kind,
+                "payload": dict(action.payload),
+            }
+            for position, action in enumerate(actions)
+        ]
+        await session.execute(insert(ActionRow).values(rows))
+    return run_id
+
+
+async def close_run(
+    session: WriteSession,
+    run_id: int,
+    *,
+    status: Literal["done", "failed", "parked", "abandoned"],
+    error: str | None = None,
+    closed_at: datetime | None = None,
+) -> None:
+    """End the run; one that is closed already stays as it was."""
+    await session.execute(
+        update(RunRow)
+        .where(RunRow.id == run_id, RunRow.status == "open")
+        .values(status=status, error=_text(error), closed_at=closed_at or func.now())
+    )
+
+
+async def start_actions(session: WriteSession, run_id: int, keys: Iterable[str]) -> None:
+    """These writes go out now: after a crash, look for them in the portal before repeating them."""
+    await session.execute(
+        update(ActionRow)
+        .where(ActionRow.run_id == run_id, ActionRow.key.in_(list(keys)))
+        .values(state="started", started_at=func.now())
+    )
+
+
+async def finish_action(
+    session: WriteSession,
+    run_id: int,
+    key: str,
+    *,
+    state: Literal["done", "skipped", "failed"],
+    result: Any = None,
+    error: str | None = None,
+) -> None:
+    """The write is made, was not needed, or was refused; `result` is JSON, e.g. the new card's id."""
+    await session.execute(
+        update(ActionRow)
+        .where(ActionRow.run_id == run_id, ActionRow.key == key)
+        .values(state=state, finished_at=func.now(), result=result, error=_text(error))
+    )
+
+
+async def get(session: ReadSession, run_id: int) -> Run | None:
+    return await _RUN.one(session, _RUN.query().where(RunRow.id == run_id))
+
+
+async def actions_of(session: ReadSession, run_id: int) -> list[KeptAction]:
+    """In the order of the plan."""
+    query = _ACTION.query().where(ActionRow.run_id == run_id)
+    return await _ACTION.all(session, query.order_by(ActionRow.position))
+
+
+async def last_done_action(session: ReadSession, *, portal_id: int, key: str) -> KeptAction | None:
+    """The newest time this effect was reached, in whatever run."""
+    query = _ACTION.query().where(ActionRow.portal_id == portal_id, ActionRow.key == key, ActionRow.state == "done")
+    return await _ACTION.one(session, query.order_by(ActionRow.run_id.desc()).limit(1))
+
+
+async def latest(
+    session: ReadSession, *, portal_id: int, entity_type_id: int | None = None, limit: int = 50
+) -> list[Run]:
+    """The portal's newest runs, the newest first."""
+    query = _RUN.query().where(RunRow.portal_id == portal_id)
+    if entity_type_id is not None:
+        query = query.where(RunRow.entity_type_id == entity_type_id)
+    return await _RUN.all(session, query.order_by(RunRow.id.desc()).limit(limit))
+
+
+async def last_run(session: ReadSession, key: CardKey) -> Run | None:
+    """The card's newest run, open or closed."""
+    query = _RUN.query().where(_of(key))
+    return await _RUN.one(session, query.order_by(RunRow.id.desc()).limit(1))
+
+
+async def last_run_before_move(session: ReadSession, key: CardKey, *, moved_time: str | None) -> Run | None:
+    """The card's newest closed run that saw another `moved_time` (as text in `seen`): before the latest move."""
+    query = _RUN.query().where(
+        _of(key),
+        RunRow.status != "open",
+        RunRow.seen["moved_time"].astext.is_distinct_from(moved_time),
+    )
+    return await _RUN.one(session, query.order_by(RunRow.id.desc()).limit(1))
+
+
+async def open_runs(session: ReadSession, key: CardKey) -> list[Run]:
+    """The card's runs that nobody closed, the oldest first. Whoever holds the card's lock may settle them."""
+    query = _RUN.query().where(_of(key), RunRow.status == "open")
+    return await _RUN.all(session, query.order_by(RunRow.id))
+
+
+async def story(session: ReadSession, key: CardKey, *, limit: int = 50) -> list[Chapter]:
+    """The card's runs with their actions, the newest first."""
+    query = _RUN.query().where(_of(key))
+    runs = await _RUN.all(session, query.order_by(RunRow.id.desc()).limit(limit))
+    wanted = _ACTION.query().where(ActionRow.run_id.in_([run.id for run in runs]))
+    by_run: dict[int, list[KeptAction]] = {run.id: [] for run in runs}
+    for action in await _ACTION.all(session, wanted.order_by(ActionRow.run_id, ActionRow.position)):
+        by_run[action.run_id].append(action)
+    return [Chapter(run=run, actions=tuple(by_run[run.id])) for run in runs]
+
+
+async def count_by_status(session: ReadSession, *, portal_id: int) -> dict[str, int]:
+    query = select(RunRow.status, func.count()).where(RunRow.portal_id == portal_id).group_by(RunRow.status)
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+def _of(key: CardKey) -> ColumnElement[bool]:
+    return and_(
+        RunRow.portal_id == key.portal_id,
+        RunRow.entity_type_id == key.entity_type_id,
+        RunRow.card_id == key.card_id,
+    )
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else storable_text(value)
