@@ -1,0 +1,232 @@
+"""Step 6: carry out a plan's actions over REST and write down each one as it goes.
+
+Called by `process.py` with actions already stored as planned. It decides nothing: what to write is the plan's.
+Actions run in waves, because a card's writes depend on each other only in part: cards that must be made, one after
+another; then rows, fields, comments and to-dos side by side; stage moves last, so that a crash leaves the card open
+and the next run finishes it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from app.bitrix24.client import Lane, PortalClient
+from app.bitrix24.errors import NotFound
+from app.domain.actions import (
+    Action,
+    AddComment,
+    AddTodo,
+    CompleteTodo,
+    CreateItem,
+    MoveItem,
+    SetRows,
+    UpdateItem,
+    resolve,
+)
+from app.domain.snapshot import Entity
+from app.errors import OgonError
+
+_TIMELINE_TYPES = {Entity.LEAD: "lead", Entity.DEAL: "deal", Entity.CONTACT: "contact", Entity.COMPANY: "company"}
+_ROW_OWNERS = {Entity.LEAD: "L", Entity.DEAL: "D"}
+
+
+class WriteIgnored(OgonError):  # noqa: N818 - reads as the state it is
+    """The portal answered success but did not do it (bitrix24.md 8.7): a right, a robot or a stage is in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionLog:
+    """How apply tells what it does: `started` before anything may be sent, `done` with the portal's answer."""
+
+    started: Callable[[Iterable[str]], Awaitable[None]]
+    done: Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+
+async def apply(
+    client: PortalClient,
+    actions: tuple[Action, ...],
+    *,
+    log: ActionLog,
+    lane: Lane,
+) -> None:
+    """Carry out `actions` in order.
+
+    Raises Bitrix24Error or WriteIgnored for the first action that fails; what was done stays recorded as done.
+    """
+    hand = _Hand(client, lane)
+    made: dict[str, int] = {}
+    for wave in _waves(actions):
+        await log.started([action.key for action in wave])
+        # Every action of a wave is let finish, so that what was written is also written down.
+        results = await asyncio.gather(*(_one(hand, action, made, log) for action in wave), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+
+async def settle(client: PortalClient, action: Action, *, lane: Lane) -> dict[str, Any] | None:
+    """Find out whether an action that a dead run had started was done: its result, or None when it was not.
+
+    Only what must not happen twice is looked for. A repeated update, move or row set is harmless, and `plan` sees its
+    effect on the card anyway.
+    """
+    hand = _Hand(client, lane)
+    match action:
+        case CreateItem():
+            return await hand.find_created(action.entity, action.fields)
+        case AddComment() if isinstance(action.item_id, int):
+            return await hand.find_comment(action, action.item_id)
+        case AddTodo():
+            return await hand.find_todo(action)
+        case _:
+            return None
+
+
+def _waves(actions: tuple[Action, ...]) -> list[tuple[Action, ...]]:
+    creates = [(action,) for action in actions if isinstance(action, CreateItem)]
+    moves = [(action,) for action in actions if isinstance(action, MoveItem)]
+    between = tuple(action for action in actions if not isinstance(action, CreateItem | MoveItem))
+    return [*creates, *([between] if between else []), *moves]
+
+
+async def _one(hand: "_Hand", action: Action, made: dict[str, int], log: ActionLog) -> None:
+    result = await hand.carry_out(action, made)
+    if isinstance(action, CreateItem):
+        made[action.makes] = result["id"]
+    await log.done(action.key, result)
+
+
+class _Hand:
+    """Turns one action into one REST call, with a look for writes whose outcome may be unknown."""
+
+    def __init__(self, client: PortalClient, lane: Lane) -> None:
+        self._client = client
+        self._lane = lane
+
+    async def carry_out(self, action: Action, made: Mapping[str, int]) -> dict[str, Any]:
+        match action:
+            case CreateItem():
+                return await self._create(action, made)
+            case UpdateItem(_, entity, item_id, fields):
+                await self._update(entity, resolve(item_id, made), resolve(fields, made))
+                return {}
+            case MoveItem():
+                return await self._move(action)
+            case SetRows(_, entity, item_id, rows):
+                owner = {"ownerType": _ROW_OWNERS[entity], "ownerId": resolve(item_id, made)}
+                await self._call("crm.item.productrow.set", {**owner, "productRows": list(rows)})
+                return {}
+            case AddComment():
+                return await self._comment(action, resolve(action.item_id, made))
+            case AddTodo():
+                return await self._todo(action)
+            case CompleteTodo(_, activity_id):
+                return await self._complete(activity_id)
+            case _:
+                assert_never(action)
+
+    async def _create(self, action: CreateItem, made: Mapping[str, int]) -> dict[str, Any]:
+        fields = resolve(action.fields, made)
+
+        async def look() -> Any | None:
+            found = await self.find_created(action.entity, fields)
+            return found and {"item": found}
+
+        params = {"entityTypeId": int(action.entity), "fields": fields, "useOriginalUfNames": "Y"}
+        answer = await self._client.call("crm.item.add", params, lane=self._lane, look=look)
+        return {"id": int(answer["item"]["id"])}
+
+    async def find_created(self, entity: Entity, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The card with our origin mark, the oldest if there should be several."""
+        params = {
+            "entityTypeId": int(entity),
+            "filter": {"=originatorId": fields["originatorId"], "=originId": fields["originId"]},
+            "select": ["id"],
+            "order": {"id": "ASC"},
+            "useOriginalUfNames": "Y",
+        }
+        items = (await self._call("crm.item.list", params))["items"]
+        return {"id": int(items[0]["id"])} if items else None
+
+    async def _update(self, entity: Entity, item_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+        params = {"entityTypeId": int(entity), "id": item_id, "fields": dict(fields), "useOriginalUfNames": "Y"}
+        return (await self._call("crm.item.update", params))["item"]
+
+    async def _move(self, action: MoveItem) -> dict[str, Any]:
+        fields: dict[str, Any] = {"stageId": action.stage}
+        if action.pipeline is not None:
+            fields["categoryId"] = action.pipeline
+        item = await self._update(action.entity, action.item_id, fields)
+        if str(item.get("stageId", action.stage)) != action.stage:
+            raise WriteIgnored(
+                f"The portal did not move the card to stage {action.stage}: it stands in {item['stageId']}. Look for a "
+                "robot or a right that holds it there, then replay the card."
+            )
+        return {"stage": action.stage}
+
+    async def _comment(self, action: AddComment, item_id: int) -> dict[str, Any]:
+        async def look() -> Any | None:
+            found = await self.find_comment(action, item_id)
+            return found and found["id"]
+
+        fields = {**_timeline_owner(action.entity, item_id), "COMMENT": action.text}
+        answer = await self._client.call("crm.timeline.comment.add", {"fields": fields}, lane=self._lane, look=look)
+        return {"id": int(answer)}
+
+    async def find_comment(self, action: AddComment, item_id: int) -> dict[str, Any] | None:
+        """Our timeline entry with this very text on this card."""
+        params = {
+            "filter": _timeline_owner(action.entity, item_id),
+            "select": ["ID", "COMMENT"],
+            "order": {"ID": "DESC"},
+        }
+        rows = await self._call("crm.timeline.comment.list", params)
+        return next(({"id": int(row["ID"])} for row in rows if _same_text(row.get("COMMENT"), action.text)), None)
+
+    async def _todo(self, action: AddTodo) -> dict[str, Any]:
+        params = {
+            "ownerTypeId": int(action.entity),
+            "ownerId": action.item_id,
+            "deadline": action.deadline,
+            "title": action.title,
+            "description": action.description,
+            "responsibleId": action.responsible_id,
+        }
+        answer = await self._client.call(
+            "crm.activity.todo.add", params, lane=self._lane, look=lambda: self.find_todo(action)
+        )
+        return {"id": int(answer["id"])}
+
+    async def find_todo(self, action: AddTodo) -> dict[str, Any] | None:
+        """The open to-do with this title and text on this card."""
+        params = {
+            "filter": {"OWNER_TYPE_ID": int(action.entity), "OWNER_ID": action.item_id, "COMPLETED": "N"},
+            "select": ["ID", "SUBJECT", "DESCRIPTION"],
+            "order": {"ID": "DESC"},
+        }
+        for row in await self._call("crm.activity.list", params):
+            same_title = _same_text(row.get("SUBJECT"), action.title)
+            if same_title and _same_text(row.get("DESCRIPTION"), action.description):
+                return {"id": int(row["ID"])}
+        return None
+
+    async def _complete(self, activity_id: int) -> dict[str, Any]:
+        # Done, deleted or closed by a person is all the same to us: the question is no longer open.
+        try:
+            await self._call("crm.activity.update", {"id": activity_id, "fields": {"COMPLETED": "Y"}})
+        except NotFound:
+            return {"gone": True}
+        return {}
+
+    async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
+        return await self._client.call(method, params, lane=self._lane)
+
+
+def _timeline_owner(entity: Entity, item_id: int) -> dict[str, Any]:
+    return {"ENTITY_ID": item_id, "ENTITY_TYPE": _TIMELINE_TYPES[entity]}
+
+
+def _same_text(stored: Any, wanted: str) -> bool:
+    """Portals trim and normalise line ends of what they store; that is not another text."""
+    return " ".join(str(stored or "").split()) == " ".join(wanted.split())

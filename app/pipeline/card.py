@@ -1,0 +1,75 @@
+"""Which card is judged, and what of it is kept on its row for lists and for linked cards."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.actions import MoveItem, Plan
+from app.domain.destination import place, semantics_of, stage_at
+from app.domain.difference import link
+from app.domain.messages import message_to_json
+from app.domain.snapshot import Entity, LeadSnapshot, PortalDictionary, RawCard, Snapshot
+from app.domain.verdict import DealVerdict, LeadVerdict, Verdict
+from app.store.cards import CardKey, CardValues
+
+
+@dataclass(frozen=True, slots=True)
+class CardRef:
+    """A card of a portal."""
+
+    portal_id: int
+    entity: Entity
+    card_id: int
+
+    def __str__(self) -> str:
+        return f"portal {self.portal_id} {self.entity.name.lower()} {self.card_id}"
+
+    @property
+    def key(self) -> CardKey:
+        """As the store names it."""
+        return CardKey(self.portal_id, int(self.entity), self.card_id)
+
+
+def raw_card(snapshot: Snapshot) -> RawCard:
+    """The judged card itself, as the portal printed it."""
+    return snapshot.lead if isinstance(snapshot, LeadSnapshot) else snapshot.deal
+
+
+def after_moves(card: RawCard, plan: Plan) -> RawCard:
+    """The card as it stands once the plan's moves are made."""
+    for action in plan.actions:
+        if isinstance(action, MoveItem):
+            pipeline = {} if action.pipeline is None else {"categoryId": action.pipeline}
+            card = {**card, "stageId": action.stage, **pipeline}
+    return card
+
+
+def card_values(entity: Entity, raw: RawCard, verdict: Verdict, dictionary: PortalDictionary) -> CardValues:
+    """What the card's row says after a run that left the card as `raw`."""
+    stage = stage_at(dictionary, entity, place(entity, raw))
+    values: CardValues = {
+        "title": str(raw.get("title") or ""),
+        "stage_id": raw.get("stageId"),
+        "assigned_by_id": link(raw.get("assignedById")),
+        "company_id": link(raw.get("companyId")),
+        "created_time": _time(raw.get("createdTime")),
+        "updated_time": _time(raw.get("updatedTime")),
+        "moved_time": _time(raw.get("movedTime")),
+        "moved_by": link(raw.get("movedBy")),
+        "why": message_to_json(verdict.why),
+        "state": "open" if semantics_of(raw, stage) == "process" else "final",
+    }
+    match verdict:
+        case LeadVerdict():
+            values["outcome"] = verdict.outcome.value
+        case DealVerdict():
+            values["grade"] = verdict.grade.value
+            values["checklist"] = verdict.checklist_score
+    return values
+
+
+def _time(printed: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(printed)) if printed else None
+    except ValueError:
+        return None

@@ -1,0 +1,116 @@
+"""Live connections to portals: one client, the dictionary and the rules in force for each, made when first needed.
+
+Built by the worker and the CLI, used by the steps. A portal's webhook is looked up anew when its row changes, so a new
+webhook needs no restart.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from pydantic import SecretStr
+
+from app.bitrix24.client import PortalClient
+from app.domain.messages import Say
+from app.domain.ruleset import Ruleset
+from app.domain.snapshot import PortalDictionary
+from app.pipeline import dictionary_document
+from app.pipeline.dictionaries import Dictionaries
+from app.pipeline.dictionary import read_dictionary
+from app.store import dictionary as kept_dictionary
+from app.store import portals
+from app.store.bucket import SharedBucket
+from app.store.database import Database
+from app.store.rules_in_force import rules_in_force
+from app.store.secret_box import SecretBox
+from app.texts import say_in
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One portal as the steps need it."""
+
+    portal: portals.Portal
+    client: PortalClient
+    say: Say
+    _database: Database
+    _dictionaries: Dictionaries
+    _clock: Callable[[], datetime]
+
+    async def ruleset(self) -> Ruleset:
+        """The version in force now; asked for each card, so a published version counts from the next card on."""
+        async with self._database.reading() as session:
+            return await rules_in_force(session, self.portal.id)
+
+    async def dictionary(self, *, refresh: bool = False) -> PortalDictionary:
+        """At most an hour old; `refresh` after an unknown code."""
+        get = self._dictionaries.refreshed if refresh else self._dictionaries.of
+        return await get(self.portal.id, self._read)
+
+    async def _read(self) -> PortalDictionary:
+        read = await read_dictionary(self.client)
+        document = dictionary_document.to_json(read)
+        async with self._database.writing() as session:
+            await kept_dictionary.save(session, portal_id=self.portal.id, document=document, read_at=self._clock())
+            await portals.learned(session, self.portal.id, integration_user_id=read.integration_user_id)
+        return read
+
+
+class Connections:
+    """All connections of this process; an async context that closes the clients."""
+
+    def __init__(self, database: Database, box: SecretBox, *, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._box = box
+        self._clock = clock
+        self._dictionaries = Dictionaries(clock)
+        self._open: dict[int, tuple[SecretStr, Connection]] = {}
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, connection in self._open.values():
+            await connection.client.aclose()
+
+    async def of(self, portal_id: int) -> Connection:
+        """The connection to a portal. Raises PortalUnknown, SecretUnreadable, DatabaseAway."""
+        async with self._database.reading() as session:
+            portal = await portals.get(session, portal_id)
+            secrets = await portals.secrets_of(session, self._box, portal_id)
+        async with self._lock:
+            known = self._open.get(portal_id)
+            if known is not None and known[0] == secrets.webhook_url:
+                return known[1]
+            if known is not None:
+                await known[1].client.aclose()
+            connection = self._connect(portal, secrets.webhook_url)
+            self._open[portal_id] = (secrets.webhook_url, connection)
+            return connection
+
+    def _connect(self, portal: portals.Portal, webhook_url: SecretStr) -> Connection:
+        async def renamed(new_url: str) -> None:
+            async with self._database.writing() as session:
+                tokens = (await portals.secrets_of(session, self._box, portal.id)).application_tokens
+                await portals.replace_secrets(
+                    session, self._box, portal.id, webhook=SecretStr(new_url), application_tokens=tokens
+                )
+            self._open[portal.id] = (SecretStr(new_url), connection)
+
+        bucket = SharedBucket(
+            self._database,
+            portal_id=portal.id,
+            requests_per_second=portal.requests_per_second,
+            burst=portal.burst,
+        )
+        client = PortalClient(webhook_url.get_secret_value(), bucket=bucket, on_rename=renamed)
+        connection = Connection(
+            portal, client, say_in(portal.language), self._database, self._dictionaries, self._clock
+        )
+        return connection

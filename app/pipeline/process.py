@@ -1,0 +1,236 @@
+"""The story of one card: fetch it, judge it, plan what is missing, write that down, apply it, close the run.
+
+Called by the queue with one card at a time; never two at once for the same card. The order is the promise:
+the run with its plan is committed before the first write leaves, and no transaction is held across a REST call.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from app.bitrix24.client import PortalClient
+from app.bitrix24.lanes import Lane
+from app.domain.actions import Plan, action_from_json, action_to_json
+from app.domain.facts import Facts
+from app.domain.plan import plan
+from app.domain.qualify import qualify
+from app.domain.reading import deal_facts, lead_facts
+from app.domain.record import verdict_to_json
+from app.domain.ruleset import Ruleset
+from app.domain.snapshot import LINKING_OUTCOMES, NO_LINKS, Entity, LeadSnapshot, Memory, PortalDictionary, Snapshot
+from app.domain.verdict import LeadVerdict, Verdict
+from app.pipeline.apply import ActionLog, apply, settle
+from app.pipeline.card import CardRef, after_moves, card_values, raw_card
+from app.pipeline.connections import Connection, Connections
+from app.pipeline.dictionaries import unknown_codes
+from app.pipeline.duplicates import fetch_links
+from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
+from app.pipeline.retry import Park, TryAgain, after
+from app.store import cards, runs, timers
+from app.store.database import Database
+from app.store.memory import PastAction, recall
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A card as it was read and what it should be: all that a run records before anything is written."""
+
+    snapshot: Snapshot
+    facts: Facts
+    verdict: Verdict
+    plan: Plan
+    ruleset: Ruleset
+    dictionary: PortalDictionary
+
+
+class Process:
+    """Judges cards of all portals. `live` False is shadow mode: judge and record, write nothing to the portal."""
+
+    def __init__(
+        self, database: Database, connections: Connections, *, live: bool, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._connections = connections
+        self._live = live
+        self._clock = clock
+
+    async def judge(self, card: CardRef, lane: Lane) -> None:
+        """Judge one card now. Never raises but for cancellation: a failure becomes a timer or a parked card."""
+        try:
+            await self._judge(card, lane)
+        except CardGone:
+            await self._forget(card)
+        except asyncio.CancelledError:
+            # The worker is stopping: another one, or this one after the restart, takes the card up again at once.
+            await asyncio.shield(self._again(card, timedelta(0), "interrupted"))
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad card never holds back another
+            await self._failed(card, error)
+
+    async def _judge(self, card: CardRef, lane: Lane) -> None:
+        connection = await self._connections.of(card.portal_id)
+        judged = await self._think(connection, card, lane)
+        run_id = await self._open(card, judged)
+        error: BaseException | None = None
+        try:
+            if self._live and judged.plan:
+                await apply(connection.client, judged.plan.actions, log=self._action_log(run_id), lane=lane)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            await asyncio.shield(self._close(card, judged, run_id, error))
+
+    async def _think(self, connection: Connection, card: CardRef, lane: Lane) -> Judged:
+        now = self._clock()
+        ruleset = await connection.ruleset()
+        dictionary = await connection.dictionary()
+        snapshot = await _fetch(connection.client, card, ruleset, dictionary, now=now, lane=lane)
+        if unknown_codes(dictionary, card.entity, raw_card(snapshot)):
+            dictionary = await connection.dictionary(refresh=True)
+        facts = _facts(snapshot, ruleset, dictionary)
+        verdict = qualify(card.entity, facts, ruleset, _today(now, dictionary))
+        linking = isinstance(verdict, LeadVerdict) and verdict.outcome in LINKING_OUTCOMES
+        links = await fetch_links(connection.client, snapshot, lane=lane) if linking else NO_LINKS
+        planned = plan(
+            verdict,
+            snapshot,
+            await self._recall(connection.client, card, snapshot, lane),
+            links,
+            facts=facts,
+            ruleset=ruleset,
+            dictionary=dictionary,
+            now=now,
+            say=connection.say,
+        )
+        return Judged(snapshot, facts, verdict, planned, ruleset, dictionary)
+
+    async def _recall(self, client: PortalClient, card: CardRef, snapshot: Snapshot, lane: Lane) -> Memory:
+        async with self._database.reading() as session:
+            known = await recall(
+                session,
+                card.key,
+                moved_time=raw_card(snapshot).get("movedTime"),
+                now=self._clock(),
+            )
+        if not (known.in_doubt and self._live):
+            return known.memory
+        # A run died between a write and its record: first find out what was done, then remember again.
+        for action in known.in_doubt:
+            await self._settle(client, action, lane)
+        return await self._recall(client, card, snapshot, lane)
+
+    async def _settle(self, client: PortalClient, action: PastAction, lane: Lane) -> None:
+        found = await settle(client, action_from_json(action.payload), lane=lane)
+        state = "skipped" if found is None else "done"
+        async with self._database.writing() as session:
+            await runs.finish_action(session, action.run_id, action.key, state=state, result=found)
+
+    async def _open(self, card: CardRef, judged: Judged) -> int:
+        raw = raw_card(judged.snapshot)
+        actions = [action_to_json(action) for action in judged.plan.actions]
+        run = runs.NewRun(
+            card=card.key,
+            ruleset_version=judged.ruleset.version,
+            mode="live" if self._live else "shadow",
+            seen={
+                "stage": raw.get("stageId"),
+                "moved_time": raw.get("movedTime"),
+                "moved_by": raw.get("movedBy"),
+                "updated_time": raw.get("updatedTime"),
+            },
+            facts=judged.facts.to_json(),
+            facts_digest=judged.facts.digest(),
+            verdict={**verdict_to_json(judged.verdict), "decision": judged.verdict.decision},
+            plan={"actions": [action["key"] for action in actions], "held": list(judged.plan.held)},
+        )
+        planned = [runs.PlannedAction(action["key"], action["kind"], action) for action in actions]
+        async with self._database.writing() as session:
+            return await runs.open_run(session, run, planned)
+
+    def _action_log(self, run_id: int) -> ActionLog:
+        async def started(keys: Iterable[str]) -> None:
+            async with self._database.writing() as session:
+                await runs.start_actions(session, run_id, keys)
+
+        async def done(key: str, result: Mapping[str, Any]) -> None:
+            async with self._database.writing() as session:
+                await runs.finish_action(session, run_id, key, state="done", result=result)
+
+        return ActionLog(started, done)
+
+    async def _close(self, card: CardRef, judged: Judged, run_id: int, error: BaseException | None) -> None:
+        raw = raw_card(judged.snapshot)
+        done = error is None and self._live
+        values = card_values(
+            card.entity, after_moves(raw, judged.plan) if done else raw, judged.verdict, judged.dictionary
+        )
+        values["facts_digest"] = judged.facts.digest()
+        values["last_run_id"] = run_id
+        values["judged_at"] = self._clock()
+        if error is None:
+            values["parked_reason"] = None
+            values["attempts"] = 0
+        else:
+            # Whether the card is parked now is decided with the failure, not here.
+            del values["state"]
+        async with self._database.writing() as session:
+            await runs.close_run(session, run_id, status="failed" if error else "done", error=_said(error))
+            await cards.save(session, card.key, **values)
+
+    async def _failed(self, card: CardRef, error: Exception) -> None:
+        async with self._database.writing() as session:
+            attempts = await cards.count_attempt(session, card.key)
+        match after(error, attempts):
+            case TryAgain(delay, counts):
+                _log.warning("a card will be judged again", card=str(card), seconds=delay.seconds, error=_said(error))
+                await self._again(card, delay, "retry", uncounted=not counts)
+            case Park(reason):
+                _log.error("a card is parked", card=str(card), reason=reason, exc_info=error)
+                async with self._database.writing() as session:
+                    await cards.park(session, card.key, reason=reason)
+
+    async def _again(self, card: CardRef, delay: timedelta, reason: str, *, uncounted: bool = False) -> None:
+        async with self._database.writing() as session:
+            await timers.set_timer(session, card.key, reason=reason, due_at=self._clock() + delay)
+            if uncounted:
+                await cards.save(session, card.key, attempts=0)
+
+    async def _forget(self, card: CardRef) -> None:
+        async with self._database.writing() as session:
+            await cards.save(session, card.key, state="deleted", judged_at=self._clock())
+
+
+async def _fetch(
+    client: PortalClient,
+    card: CardRef,
+    ruleset: Ruleset,
+    dictionary: PortalDictionary,
+    *,
+    now: datetime,
+    lane: Lane,
+) -> Snapshot:
+    if card.entity is Entity.LEAD:
+        return await fetch_lead(client, card.card_id, ruleset=ruleset, dictionary=dictionary, lane=lane)
+    today = _today(now, dictionary)
+    return await fetch_deal(client, card.card_id, ruleset=ruleset, dictionary=dictionary, today=today, lane=lane)
+
+
+def _facts(snapshot: Snapshot, ruleset: Ruleset, dictionary: PortalDictionary) -> Facts:
+    if isinstance(snapshot, LeadSnapshot):
+        return lead_facts(snapshot, ruleset, dictionary)
+    return deal_facts(snapshot, ruleset, dictionary)
+
+
+def _today(now: datetime, dictionary: PortalDictionary) -> date:
+    return now.astimezone(dictionary.zone).date()
+
+
+def _said(error: BaseException | None) -> str | None:
+    return None if error is None else str(error) or type(error).__name__

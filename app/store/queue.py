@@ -1,0 +1,129 @@
+"""The queue: procrastinate jobs, one waiting and one running per card, fed from the journal.
+
+The journal is the record and the queue only a wake-up (docs/adr/0002). The dispatcher in each worker calls
+`dispatch`; nothing else puts jobs on the queue. Here procrastinate's table is touched directly, because its own
+deferring aborts the transaction on a card that is already waiting; the minor version is pinned and
+`tests/store/test_queue.py` holds the columns and the index that this statement leans on.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import func, select, text, tuple_
+
+from app.store import journal
+from app.store.database import WriteSession
+from app.store.models import CardRow
+
+QUEUE = "cards"
+TASK = "judge"
+
+# Lanes as the journal has them (0 hot, 1 normal, 2 background) to priorities as procrastinate has them.
+_PRIORITIES = {0: 20, 1: 10, 2: 0}
+
+
+def lane_of(priority: int) -> int:
+    """The lane of a job by its priority."""
+    return next((lane for lane, known in _PRIORITIES.items() if known == priority), 1)
+
+
+async def dispatch(session: WriteSession, *, settle: timedelta, limit: int = 2000) -> int:
+    """Turn undispatched journal rows into jobs, in one transaction; returns how many rows were taken.
+
+    Rows of one card are collapsed. A card is dispatched once its oldest row is `settle` old, together with all its
+    newer rows, so that the burst which one save in the portal causes is judged once. Several dispatchers may run.
+    """
+    entries = await journal.take_undispatched(session, limit=limit)
+    if not entries:
+        return 0
+    # The database's clock wrote received_at, so the database's clock tells its age.
+    now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    ripe = {_card(entry) for entry in entries if now - entry.received_at >= settle}
+    taken = [entry for entry in entries if _card(entry) in ripe]
+    if taken:
+        await _enqueue(session, taken)
+        await journal.mark_dispatched(session, [entry.id for entry in taken])
+    return len(taken)
+
+
+def _card(entry: journal.Entry) -> tuple[int | None, int | None, int | None]:
+    return entry.portal_id, entry.entity_type_id, entry.card_id
+
+
+async def _enqueue(session: WriteSession, entries: Sequence[journal.Entry]) -> None:
+    lanes: dict[tuple[int, int, int], int] = {}
+    companies: list[tuple[int, int]] = []
+    for entry in entries:
+        match entry:
+            case journal.Entry(portal_id=int(portal), entity_type_id=1 | 2 as kind, card_id=int(card)):
+                lanes[portal, kind, card] = min(entry.lane, lanes.get((portal, kind, card), entry.lane))
+            case journal.Entry(portal_id=int(portal), entity_type_id=4, card_id=int(company)):
+                companies.append((portal, company))
+            case _:
+                pass  # kept in the journal for what reads it there: activities, contacts, calls
+    for key in await _open_cards_of(session, companies):
+        lanes.setdefault(key, 1)
+    if not lanes:
+        return
+    # Sorted, so that two dispatchers never wait for each other's rows crosswise.
+    keys = sorted(lanes)
+    await session.execute(
+        text("""
+            INSERT INTO procrastinate_jobs AS job (queue_name, task_name, priority, lock, queueing_lock, args)
+            SELECT :queue, :task, card.priority, card.key, card.key, jsonb_build_object(
+                'portal_id', card.portal_id, 'entity_type_id', card.entity_type_id, 'card_id', card.card_id)
+            FROM (
+                SELECT portal_id, entity_type_id, card_id, priority,
+                       format('card:%s:%s:%s', portal_id, entity_type_id, card_id) AS key
+                FROM unnest(CAST(:portals AS bigint[]), CAST(:types AS int[]), CAST(:cards AS bigint[]),
+                            CAST(:priorities AS int[])) AS given(portal_id, entity_type_id, card_id, priority)
+            ) AS card
+            ON CONFLICT (queueing_lock) WHERE status = 'todo'
+            DO UPDATE SET priority = GREATEST(job.priority, EXCLUDED.priority)
+        """),
+        {
+            "queue": QUEUE,
+            "task": TASK,
+            "portals": [key[0] for key in keys],
+            "types": [key[1] for key in keys],
+            "cards": [key[2] for key in keys],
+            "priorities": [_PRIORITIES[lanes[key]] for key in keys],
+        },
+    )
+
+
+async def _open_cards_of(session: WriteSession, companies: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Cards to judge again because facts of their company may have changed."""
+    if not companies:
+        return []
+    query = select(CardRow.portal_id, CardRow.entity_type_id, CardRow.card_id).where(
+        tuple_(CardRow.portal_id, CardRow.company_id).in_(companies), CardRow.state.in_(("open", "parked"))
+    )
+    return [(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+async def release_stalled(session: WriteSession, *, older_than: timedelta) -> int:
+    """Put the cards of dead workers back through the journal and drop their jobs; returns how many.
+
+    A worker is dead when its heartbeat is `older_than` old, or its row is gone. Going through the journal instead of
+    resetting the job keeps one rule for what is waiting: a twin of the card may already be on the queue.
+    """
+    freed = await session.execute(
+        text("""
+            WITH dead AS (
+                SELECT id FROM procrastinate_workers WHERE last_heartbeat < clock_timestamp() - CAST(:age AS interval)
+            ), lost AS (
+                DELETE FROM procrastinate_jobs AS job
+                WHERE job.status = 'doing' AND job.queue_name = :queue
+                  AND (job.worker_id IS NULL OR job.worker_id IN (SELECT id FROM dead))
+                RETURNING job.args, job.priority
+            )
+            INSERT INTO journal (portal_id, source, event, entity_type_id, card_id, lane)
+            SELECT (args ->> 'portal_id')::bigint, 'timer', 'WORKER_DIED', (args ->> 'entity_type_id')::int,
+                   (args ->> 'card_id')::bigint, CASE WHEN priority >= 20 THEN 0 WHEN priority >= 10 THEN 1 ELSE 2 END
+            FROM lost
+            RETURNING id
+        """),
+        {"age": older_than, "queue": QUEUE},
+    )
+    return len(freed.all())

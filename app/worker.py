@@ -1,0 +1,93 @@
+"""The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers.
+
+Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
+`app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
+that stands still looks like a quiet day.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.pipeline.connections import Connections
+from app.pipeline.jobs import STALLED_SECONDS, consume, open_queue
+from app.pipeline.process import Process
+from app.settings import Settings
+from app.store import journal, timers
+from app.store.database import Database
+from app.store.queue import dispatch, release_stalled
+from app.store.secret_box import secret_box
+
+_log = structlog.get_logger()
+
+# How long the oldest hint of a card waits for the rest of its burst: one save in the portal raises several events.
+_SETTLE = timedelta(milliseconds=400)
+_DISPATCH_EVERY = 0.1
+_TIMERS_EVERY = 1.0
+_RECOVER_EVERY = 10.0
+_AFTER_FAULT = 2.0
+
+
+async def run_worker(settings: Settings, database: Database) -> None:
+    """Work until cancelled; then finish or hand back what is under way within about ten seconds."""
+    async with Connections(database, secret_box(settings), clock=_now) as connections:
+        process = Process(database, connections, live=settings.mode == "live", clock=_now)
+        async with open_queue(database.conninfo, process.judge) as queue, asyncio.TaskGroup() as group:
+            group.create_task(_supervised("queue", lambda: consume(queue, concurrency=settings.worker_concurrency)))
+            group.create_task(_every(_DISPATCH_EVERY, "dispatcher", lambda: _dispatch(database)))
+            group.create_task(_every(_TIMERS_EVERY, "timers", lambda: _fire_timers(database)))
+            group.create_task(_every(_RECOVER_EVERY, "recovery", lambda: _recover(database)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a root reads the clock and hands it down
+
+
+async def _dispatch(database: Database) -> None:
+    async with database.writing() as session:
+        await dispatch(session, settle=_SETTLE)
+
+
+async def _fire_timers(database: Database) -> None:
+    async with database.writing() as session:
+        due = await timers.take_due(session, now=_now())
+        await journal.append(
+            session,
+            [
+                journal.NewEntry(
+                    source="timer",
+                    event=timer.reason.upper(),
+                    portal_id=timer.portal_id,
+                    entity_type_id=timer.entity_type_id,
+                    card_id=timer.card_id,
+                )
+                for timer in due
+            ],
+        )
+
+
+async def _recover(database: Database) -> None:
+    async with database.writing() as session:
+        released = await release_stalled(session, older_than=timedelta(seconds=STALLED_SECONDS))
+    if released:
+        _log.warning("work of a dead worker was put back on the queue", cards=released)
+
+
+async def _every(seconds: float, name: str, step: Callable[[], Awaitable[None]]) -> None:
+    async def loop() -> None:
+        while True:
+            await step()
+            await asyncio.sleep(seconds)
+
+    await _supervised(name, loop)
+
+
+async def _supervised(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await loop()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the loop must go on
+            _log.error("a worker loop failed and starts again", loop=name, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(_AFTER_FAULT)
