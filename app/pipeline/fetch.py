@@ -19,6 +19,7 @@ from app.domain.facts import Row
 from app.domain.ruleset import FactSource, Ruleset
 from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictionary, RawCard, WonDeal
 from app.errors import OgonError
+from app.pipeline.catalog import Catalog
 from app.pipeline.product_rows import read_rows
 from app.pipeline.reads import mapping, optional, rows, together
 
@@ -41,13 +42,22 @@ class CardGone(OgonError):  # noqa: N818 - says what is the case
 
 
 async def fetch_lead(
-    client: PortalClient, lead_id: int, *, ruleset: Ruleset, dictionary: PortalDictionary, lane: Lane = Lane.NORMAL
+    client: PortalClient,
+    lead_id: int,
+    *,
+    ruleset: Ruleset,
+    dictionary: PortalDictionary,
+    lane: Lane = Lane.NORMAL,
+    catalog: Catalog | None = None,
 ) -> LeadSnapshot:
-    """The lead, then its company and, unless the desk has answered, its rows. Raises `CardGone`, `Bitrix24Error`."""
+    """The lead, then its company and, unless the desk has answered, its rows.
+
+    `catalog` is one kept between cards. Raises `CardGone`, `Bitrix24Error`.
+    """
     lead = await _card(client, Entity.LEAD, lead_id, lane)
     async with together() as group:
         company = group.create_task(_linked(client, Entity.COMPANY, lead.get("companyId"), lane))
-        found = group.create_task(_lead_rows(client, lead, ruleset, dictionary, lane))
+        found = group.create_task(_lead_rows(catalog or Catalog(client), lead, ruleset, dictionary, lane))
     return LeadSnapshot(lead=lead, company=company.result(), rows=found.result())
 
 
@@ -59,21 +69,25 @@ async def fetch_deal(
     dictionary: PortalDictionary,
     today: date,
     lane: Lane = Lane.NORMAL,
+    catalog: Catalog | None = None,
 ) -> DealSnapshot:
     """The deal, then at once its company, source lead, rows and won deals, then the lead's rows if it has none itself.
 
     `today` is the date in the portal's zone. Raises `CardGone`, `Bitrix24Error`.
     """
+    catalog = catalog or Catalog(client)
     deal = await _card(client, Entity.DEAL, deal_id, lane)
     async with together() as group:
         company = group.create_task(_linked(client, Entity.COMPANY, deal.get("companyId"), lane))
         lead = group.create_task(_linked(client, Entity.LEAD, deal.get("leadId"), lane))
-        found = group.create_task(read_rows(client, Entity.DEAL, deal_id, nomenclature=ruleset.nomenclature, lane=lane))
+        found = group.create_task(
+            read_rows(catalog, Entity.DEAL, deal_id, nomenclature=ruleset.nomenclature, lane=lane)
+        )
         won = group.create_task(_won_deals(client, deal, ruleset, dictionary, today, lane))
     lead_rows: tuple[Row, ...] | None = ()
     source = lead.result()
     if source is not None and not found.result():
-        lead_rows = await _lead_rows(client, source, ruleset, dictionary, lane)
+        lead_rows = await _lead_rows(catalog, source, ruleset, dictionary, lane)
     return DealSnapshot(
         deal=deal,
         company=company.result(),
@@ -102,12 +116,12 @@ async def _linked(client: PortalClient, entity: Entity, value: object, lane: Lan
 
 
 async def _lead_rows(
-    client: PortalClient, lead: RawCard, ruleset: Ruleset, dictionary: PortalDictionary, lane: Lane
+    catalog: Catalog, lead: RawCard, ruleset: Ruleset, dictionary: PortalDictionary, lane: Lane
 ) -> tuple[Row, ...] | None:
     """The desk's own answer beats rows under every ruleset, so with it they are not read."""
     if _desk_answered(lead, ruleset, dictionary):
         return ()
-    return await read_rows(client, Entity.LEAD, int(lead["id"]), nomenclature=ruleset.nomenclature, lane=lane)
+    return await read_rows(catalog, Entity.LEAD, int(lead["id"]), nomenclature=ruleset.nomenclature, lane=lane)
 
 
 def _desk_answered(lead: RawCard, ruleset: Ruleset, dictionary: PortalDictionary) -> bool:
