@@ -95,10 +95,9 @@ class Lineup:
         return any(self._ledger.room(method, lane) > 0 for method in self._live(lane, reads_only=reads_only))
 
     def opens_in(self) -> float | None:
-        """Seconds until a waiting command may go by time alone; None when there is none such."""
+        """Seconds until a method that is shut opens by time alone; None when only an answer or a call helps."""
         waits = [self._ledger.opens_in(method, lane) for lane in Lane for method in self._live(lane)]
-        known = [seconds for seconds in waits if seconds is not None]
-        return min(known) if known else None
+        return min((seconds for seconds in waits if seconds), default=None)
 
     def choose(self, lane: Lane, *, fill_seconds: float = 0.0, reads_only: bool = False) -> list[Command]:
         """The commands of one request granted to `lane`, oldest first; empty when nothing waits any more.

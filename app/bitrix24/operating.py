@@ -87,7 +87,7 @@ class OperatingLedger:
         return 1 if now >= self._due(account) and account.in_flight == 0 else 0
 
     def opens_in(self, method: str, lane: Lane) -> float | None:
-        """Seconds until `room` may grow by time alone; None when only an answer can change it."""
+        """Seconds until a shut method opens by time alone; 0.0 when it is open, None when only an answer can tell."""
         account = self._accounts.get(method)
         if account is None or self.room(method, lane) > 0:
             return 0.0

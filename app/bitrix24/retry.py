@@ -67,7 +67,17 @@ class Retrying:
 
     async def run(self, command: Command, look: Look | None) -> Answer:
         """The answer of the call, or the error it finally ended with."""
-        started, faults = self._clock(), 0
+        started = self._clock()
+        try:  # nearly every call ends here, and entering the loop costs more than the call
+            return await self._once(command, look)
+        except Temporary as error:
+            if not _repeatable(error):
+                raise
+            first = error
+        return await self._repeat(command, look, first, started=started)
+
+    async def _repeat(self, command: Command, look: Look | None, first: Temporary, *, started: float) -> Answer:
+        faults, had = 0, [first]
 
         def stop(state: tenacity.RetryCallState) -> bool:
             nonlocal faults
@@ -82,6 +92,11 @@ class Retrying:
             longest = min(self._policy.first_wait * 2 ** (faults - 1), self._policy.longest_wait)
             return longest * _jitter.uniform(0.5, 1.0)
 
+        async def attempt() -> Answer:
+            if had:
+                raise had.pop()
+            return await self._once(command, look)
+
         loop = tenacity.AsyncRetrying(
             sleep=self._sleep,
             stop=stop,
@@ -90,7 +105,7 @@ class Retrying:
             before_sleep=self._count,
             reraise=True,
         )
-        return await loop(self._once, command, look)
+        return await loop(attempt)
 
     async def _once(self, command: Command, look: Look | None) -> Answer:
         try:
