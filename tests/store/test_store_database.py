@@ -25,10 +25,13 @@ async def test_writing_commits_at_the_edge(database):
 
 
 async def test_writing_rolls_back_when_the_block_raises(database):
-    with pytest.raises(LookupError):
+    async def fail() -> None:
         async with database.writing() as session:
             await session.execute(INSERT)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     async with database.reading() as session:
         assert await session.scalar(COUNT) == 0
 
@@ -65,24 +68,30 @@ async def test_absent_database_is_away_without_its_password(conninfo):
 
 
 async def test_cut_connection_is_away_and_the_next_one_works(database):
-    with pytest.raises(DatabaseAway):
+    async def be_cut() -> None:
         async with database.writing() as session:
             pid = await session.scalar(text("SELECT pg_backend_pid()"))
             async with database.writing() as other:
                 await other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
             await session.execute(INSERT)
+
+    with pytest.raises(DatabaseAway):
+        await be_cut()
     async with database.reading() as session:
         assert await session.scalar(COUNT) == 0
 
 
 async def test_exhausted_pool_is_away(database_conninfo, monkeypatch):
     monkeypatch.setattr("app.store.database._CONNECT_SECONDS", 1)
-    async with connected(database_conninfo, pool_size=1) as database:
-        async with database.reading() as one, database.reading() as two:
-            await asyncio.gather(one.execute(COUNT), two.execute(COUNT))
-            with pytest.raises(DatabaseAway):
-                async with database.reading() as three:
-                    await three.execute(COUNT)
+    async with (
+        connected(database_conninfo, pool_size=1) as database,
+        database.reading() as one,
+        database.reading() as two,
+    ):
+        await asyncio.gather(one.execute(COUNT), two.execute(COUNT))
+        with pytest.raises(DatabaseAway):
+            async with database.reading() as three:
+                await three.execute(COUNT)
 
 
 async def test_root_opens_what_settings_name(settings_with_database):
