@@ -5,12 +5,15 @@ docs `limits`: every HTTP request adds 1, the counter drops by 2 a second (5 on 
 shared one, `LocalBucket` serves one process. Used by the batcher. Must not know what the requests are.
 """
 
+import math
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
-MARGIN: Final = 3
-"""Slots never used: the portal drains in whole-second steps and requests bunch up on the way."""
+
+def margin(requests_per_second: float) -> int:
+    """Slots never used: the portal may drain in whole-second steps, and requests bunch up on the way."""
+    return math.ceil(requests_per_second) + 1
 
 
 class Bucket(Protocol):
@@ -36,14 +39,13 @@ class LocalBucket:
         *,
         requests_per_second: float = 2.0,
         burst: int = 50,
-        margin: int = MARGIN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if requests_per_second <= 0 or burst < 1:
             raise ValueError("a bucket needs a positive rate and room for one request")
         self._rate = requests_per_second
         self._burst = float(burst)
-        self._room = float(max(1, burst - margin))
+        self._room = float(max(1, burst - margin(requests_per_second)))
         self._clock = clock
         self._level = 0.0
         self._at = clock()
