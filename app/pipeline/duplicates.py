@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from app.bitrix24.client import PortalClient
+from app.bitrix24.errors import NotFound
 from app.bitrix24.lanes import Lane
 from app.domain.actions import ORIGINATOR
 from app.domain.difference import link, links
 from app.domain.snapshot import NO_LINKS, Entity, Found, LeadSnapshot, Links, RawCard, Snapshot
 from app.pipeline.communications import communications_of
 from app.pipeline.product_rows import read_raw_rows
-from app.pipeline.reads import listing, mapping, number, optional, rows, together
+from app.pipeline.reads import REFUSALS, listing, mapping, number, optional, rows, together
 
 _OLDEST: Final = 20
 """Candidates read of one search, oldest first."""
@@ -97,8 +98,14 @@ class _Search:
 
     async def _contacts(self) -> list[Found]:
         linked = link(self._lead.get("contactId")) or next(iter(links(self._lead.get("contactIds"))), None)
-        candidates = [_Candidate(linked, "linked")] if linked else await self._candidates(Entity.CONTACT)
-        return await self._cards(Entity.CONTACT, candidates)
+        if linked:
+            try:
+                return [Found(linked, "linked", await self._client.load(Entity.CONTACT, linked, lane=self._lane))]
+            except NotFound:
+                pass  # the person was deleted after the lead was linked: look for another card of his
+            except REFUSALS:
+                return [Found(linked, "linked")]
+        return await self._cards(Entity.CONTACT, await self._candidates(Entity.CONTACT))
 
     async def _company_of(self, contact: Found) -> Found | None:
         card = contact.card or {}

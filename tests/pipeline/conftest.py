@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from app.bitrix24.client import PortalClient
+from app.domain.snapshot import PortalDictionary
+from app.pipeline.custom_fields import FAMILY
+from app.pipeline.dictionary import read_dictionary
+from app.pipeline.portal_fields import FIELDS
+from app.pipeline.provision import field_params
 from app.sandbox.portal import SandboxPortal
 from app.sandbox.server import RunningSandbox, serve_in_thread
 
@@ -27,3 +32,12 @@ def portal(sandbox: RunningSandbox) -> SandboxPortal:
 async def client(sandbox: RunningSandbox) -> AsyncIterator[PortalClient]:
     async with PortalClient(sandbox.webhook_url) as made:
         yield made
+
+
+@pytest.fixture
+async def dictionary(portal: SandboxPortal, client: PortalClient) -> PortalDictionary:
+    """The dictionary of a portal that has our fields."""
+    for field in FIELDS:
+        answer = portal.call(f"crm.{FAMILY[field.entity]}.userfield.add", {"fields": field_params(field)})
+        assert answer.status == 200, answer.body
+    return await read_dictionary(client)
