@@ -18,6 +18,7 @@ from app.domain.ruleset import Nomenclature
 _HYPHENS = re.compile(r"(?<=\w)[-\u2010-\u2015\u2212](?=\w)")
 _WORD = re.compile(r"[^\W_]+")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+_FLEETING_VOWEL = re.compile(r"(?<=[а-я][бвгджзклмнпрстфхцчшщ])[ео](?=[бвгджзклмнпрстфхцчшщ]$)")
 
 
 def rows_fit(rows: Sequence[Row], nomenclature: Nomenclature) -> Truth:
@@ -79,4 +80,6 @@ def _stem(word: str) -> str:
     # A stemmer holds the word it works on, so each call takes its own: threads may judge side by side.
     language = "russian" if _CYRILLIC.search(word) else "english"
     stemmer = snowballstemmer.stemmer(language)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return cast("str", stemmer.stemWord(word))  # pyright: ignore[reportUnknownMemberType]
+    stem = cast("str", stemmer.stemWord(word))  # pyright: ignore[reportUnknownMemberType]
+    # Snowball keeps a vowel that comes and goes (котёл, котлы; горелка, горелок), so it is dropped on both sides.
+    return _FLEETING_VOWEL.sub("", stem)
