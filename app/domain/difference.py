@@ -71,9 +71,15 @@ def digest(*parts: Any) -> str:
     return sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def one_line(text: str, limit: int = WHY_LENGTH) -> str:
-    """The text without line breaks, cut with an ellipsis to what a string field takes."""
+def as_sentence(text: str) -> str:
+    """The text on one line, beginning with a capital."""
     flat = " ".join(text.split())
+    return flat[:1].upper() + flat[1:]
+
+
+def one_line(text: str, limit: int = WHY_LENGTH) -> str:
+    """A sentence cut with an ellipsis to what a string field takes."""
+    flat = as_sentence(text)
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 

@@ -6,7 +6,7 @@ of cards just made, so that the same decision is told once.
 
 from collections.abc import Iterable
 
-from app.domain.difference import digest
+from app.domain.difference import as_sentence, digest
 from app.domain.facts import Truth
 from app.domain.messages import Message, Say, in_english, message
 from app.domain.verdict import DealVerdict, Exemption, Finding, Grade, LeadVerdict, Outcome, Verdict
@@ -35,8 +35,8 @@ EXEMPTION_SAID = {
 
 
 def harmless(text: str) -> str:
-    """Text on one line in which nothing reads as BB-code: leads are written by strangers on the web."""
-    return " ".join(text.split()).translate(_HARMLESS)
+    """Text as one sentence in which nothing reads as BB-code: leads are written by strangers on the web."""
+    return as_sentence(text).translate(_HARMLESS)
 
 
 def comment_digest(verdict: Verdict) -> str:
@@ -51,7 +51,7 @@ def comment_digest(verdict: Verdict) -> str:
 
 
 def lead_comment(verdict: LeadVerdict, done: Iterable[Message], say: Say) -> str:
-    """The timeline entry of a lead: verdict, why, findings with what would flip them, what was done."""
+    """The timeline entry of a lead: verdict, why, findings with what would make them pass, what was done."""
     return "\n".join(
         [
             _head(OUTCOME_SAID[verdict.outcome], say),
@@ -105,13 +105,13 @@ def _findings(findings: Iterable[Finding], say: Say) -> list[str]:
     lines: list[str] = []
     for finding in findings:
         line = f"{_MARKS[finding.truth]} {harmless(say(finding.why))}"
-        flip = finding.flip
-        lines.append(
-            line if flip is None else f"{line} ({harmless(say(message('to change: {flip}', flip=flip.said)))})"
-        )
+        if finding.flip is not None and finding.truth is not Truth.YES:
+            line = f"{line}. {harmless(say(finding.flip.said))}"
+        lines.append(line)
     return lines
 
 
 def _done(done: Iterable[Message], say: Say) -> list[str]:
     told = " ".join(harmless(say(item)) for item in done)
-    return [f"[B]{harmless(say(message('Done:')))}[/B] {told}"] if told else []
+    head = _head(message("Done:"), say)
+    return [f"{head} {told}"] if told else []

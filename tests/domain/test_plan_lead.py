@@ -19,6 +19,7 @@ from plan_world import (
 )
 
 from app.domain.actions import AddComment, AddTodo, CompleteTodo, CreateItem, MoveItem, Ref, SetRows, UpdateItem
+from app.domain.facts import Truth
 from app.domain.messages import message
 from app.domain.snapshot import Entity, Found, LeadSnapshot, Links, Memory, OpenTodo
 from app.domain.touch import Hold
@@ -263,17 +264,24 @@ def test_text_from_outside_is_never_markup() -> None:
     assert text.startswith("[B]Junk")
 
 
-def test_the_comment_says_verdict_why_findings_flip_and_what_was_done() -> None:
+def test_the_comment_says_verdict_why_findings_and_what_was_done() -> None:
     text = of_type(World().plan(DEAL), AddComment)[0].text
     assert text.splitlines() == [
         "[B]Fire: a target client with a fitting request[/B]",
         "Outcome deal because of steam",
-        "✓ Steam 4.5 t/h (to change: steam 3 t/h or less)",
+        "✓ Steam 4.5 t/h",
         (
             "[B]Done:[/B] A card was made for the company. A contact was made. "
             "A deal was made in the stage “New”. The lead is converted."
         ),
     ]
+
+
+@pytest.mark.parametrize("truth", [Truth.NO, Truth.UNKNOWN])
+def test_the_comment_says_what_would_turn_a_finding_around(truth) -> None:
+    finding = replace(JUNK.findings[0], truth=truth)
+    text = of_type(World().plan(replace(JUNK, findings=(finding,))), AddComment)[0].text
+    assert "Steam 4.5 t/h. Steam 3 t/h or less" in text
 
 
 # People win
