@@ -38,11 +38,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who a delivery says it is."""
+    """Who a delivery says it is; empty texts where it says nothing."""
 
     token: str
-    member_id: str | None
-    domain: str | None
+    member_id: str
+    domain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,11 @@ class Admission:
             self._reading = asyncio.create_task(self._read(), name="read-portals")
         await asyncio.shield(self._reading)
 
+    async def close(self) -> None:
+        """Wait for a reading that is under way: it holds a connection."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+
     async def _read(self) -> None:
         try:
             gates = await self._load()
@@ -134,7 +139,7 @@ class Admission:
         """The delivery names a member_id that no portal has: one that has none yet may take it."""
         holders = self._holders(claim.token)
         nameless = [gate for gate in holders if gate.member_id is None]
-        nameless.sort(key=lambda gate: gate.domain.lower() != (claim.domain or "").lower())
+        nameless.sort(key=lambda gate: gate.domain.lower() != claim.domain.lower())
         if nameless:
             return nameless[0]
         return Foreign(holders[0]) if holders else None

@@ -6,7 +6,6 @@ they would be valid, so after a restart of the web process a used ticket of the 
 """
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,7 +35,7 @@ class Doorkeeper:
 
     secret_key: str = field(repr=False)
     admin_token: str | None = field(repr=False)
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
     _used: dict[str, int] = field(default_factory=dict[str, int])
     _failures: list[float] = field(default_factory=list[float])
 

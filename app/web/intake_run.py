@@ -1,0 +1,77 @@
+"""The intake with all its parts, and what must run beside it while the web process lives. Called by `app/main.py`."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from app.errors import OgonError
+from app.store.journal_flush import JournalFlush
+from app.web.admission import REFRESH_SECONDS, Admission
+from app.web.gap_mark import GapMark
+from app.web.group_commit import GroupCommit
+from app.web.intake import Intake
+from app.web.intake_store import IntakeStore
+from app.web.measures import Measures
+from app.web.tally import Tally
+
+_log = structlog.get_logger(__name__)
+_TALLY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRun:
+    """One intake and its connection."""
+
+    intake: Intake
+    flush: JournalFlush
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Keep the intake's memory fresh; at the end take nothing more and commit what waits."""
+        beside = [
+            asyncio.create_task(_every(REFRESH_SECONDS, self.intake.admission.refresh), name="refresh-portals"),
+            asyncio.create_task(_every(_TALLY_SECONDS, self.intake.tally.flush), name="flush-tally"),
+        ]
+        try:
+            yield
+        finally:
+            await self._stop(beside)
+
+    async def _stop(self, beside: "list[asyncio.Task[Any]]") -> None:
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+        await self.intake.admission.close()
+        await self.intake.journal.close()
+        await self.intake.gap.close()
+        await self.flush.close()
+        with contextlib.suppress(OgonError):
+            await self.intake.tally.flush()
+
+
+def build_intake(store: IntakeStore, measures: Measures) -> IntakeRun:
+    """Put the parts together; nothing is opened before the first delivery or `running`."""
+    flush = JournalFlush(store.database.conninfo.get_secret_value())
+    intake = Intake(
+        admission=Admission(store.gates, clock=time.monotonic),
+        journal=GroupCommit(flush.write, on_flush=measures.flushed),
+        tally=Tally(store.count),
+        gap=GapMark(store.note_gap, clock=store.clock),
+        adopt=store.adopt,
+        on_answer=measures.answered,
+    )
+    return IntakeRun(intake, flush)
+
+
+async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 - the next turn may succeed, and must come
+            _log.warning("a periodic step of the intake failed", step=step.__qualname__, error=str(error))
+        await asyncio.sleep(seconds)
