@@ -69,7 +69,7 @@ class Dictionaries:
 
 
 def unknown_codes(dictionary: PortalDictionary, entity: Entity, card: RawCard) -> tuple[str, ...]:
-    """What the card says in words the dictionary lacks: its stage, items of enumerations, its currency's rate."""
+    """What the card says in words the dictionary lacks: its stage, items of enumerations, fields."""
     strange: list[str] = []
     stage = str(card.get("stageId") or "")
     if stage and all((known.entity, known.code) != (entity, stage) for known in dictionary.stages):

@@ -38,11 +38,12 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A field that is not as needed and that we must not or cannot mend; `said` says what is wrong."""
+    """A field that is not as needed; `said` says what is wrong, `mendable` whether provisioning may mend it."""
 
     entity: Entity
     name: str
     said: Message
+    mendable: bool = True
 
 
 Report = Callable[[Created | Problem], None]
@@ -88,10 +89,11 @@ async def read_fields(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> Fiel
 
 def problems_of(fields: Fields) -> list[Problem]:
     """What of `FIELDS` is missing or not as needed."""
+    found = ((wanted, fields.get((wanted.entity, wanted.name))) for wanted in FIELDS)
     return [
-        Problem(wanted.entity, wanted.name, said)
-        for wanted in FIELDS
-        if (said := _wrong(wanted, fields.get((wanted.entity, wanted.name))))
+        Problem(wanted.entity, wanted.name, said, mendable=field is None or not _other_kind(wanted, field))
+        for wanted, field in found
+        if (said := _wrong(wanted, field))
     ]
 
 
