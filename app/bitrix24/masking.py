@@ -13,7 +13,7 @@ MASK = "***"
 _SLASH = r"(?:/|%2[fF]|\\/)"
 _WEBHOOK = re.compile(rf"({_SLASH}rest{_SLASH}(?:api{_SLASH})?\d+{_SLASH})(?!\*\*\*)[^/\s\"'?&#<>\\%]+")
 _TOKEN = re.compile(
-    r"(?i)((?<![A-Za-z])(?:access_token|refresh_token|application_token|event_token|client_secret|AUTH_ID"
+    r"(?i)((?:(?<![A-Za-z])|(?<=%5B))(?:access_token|refresh_token|application_token|event_token|client_secret|AUTH_ID"
     r"|REFRESH_ID|APP_SID|sessid|auth)(?:\]|%5D)?[\"']?\s*(?:=|:)\s*[\"']?)(?!\*\*\*)[^&\s\"',;<>{}\[\]]+"
 )
 
