@@ -91,8 +91,8 @@ def _text(field: Field, value: Any, time: PortalTime) -> Any:
 
 def _integer(field: Field, value: Any, time: PortalTime) -> Any:
     del time
-    if value in ("", False):
-        return 0 if field.type != "integer" else field.empty
+    if value == "" or value is False:
+        return field.empty if field.type == "integer" else 0
     found = as_int(value)
     if found is None:
         raise FieldError(field.upper)

@@ -77,6 +77,7 @@ class SandboxPortal:
         self.application_token = f"{dice.getrandbits(128):032x}"
         self.webhook_secret = f"{dice.getrandbits(64):016x}"
         self.domain = domain
+        self.seed = seed
         self.faults = FaultScript(dice)
         self._outbox = Outbox(dice)
         self.world = World(

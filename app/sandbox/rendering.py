@@ -59,7 +59,7 @@ def legacy_value(field: Field, value: Any, *, listed: bool = False) -> Any:
         return [_legacy_single(field, one) for one in value] if value else False
     if value is None or value == "":
         return _legacy_nothing(field)
-    if value == 0 and field.linked_number and field.type != "integer":
+    if value == 0 and field.linked_number and field.type not in {"integer", "crm_category"}:
         return "0" if listed else None
     return _legacy_single(field, value)
 

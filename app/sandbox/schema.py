@@ -65,6 +65,7 @@ addressRegion ADDRESS_REGION string l
 addressProvince ADDRESS_PROVINCE string l
 addressCountry ADDRESS_COUNTRY string l
 addressCountryCode ADDRESS_COUNTRY_CODE string l
+addressLocAddrId ADDRESS_LOC_ADDR_ID string l
 """
 _STAGED = """
 movedBy MOVED_BY_ID user r
@@ -146,6 +147,17 @@ locationId LOCATION_ID location
 productId PRODUCT_ID string xi
 orderStage ORDER_STAGE string xi
 hasProducts HAS_PRODUCTS boolean xi
+begindateShort BEGINDATE_SHORT datetime xi
+closedateShort CLOSEDATE_SHORT datetime xi
+eventDate EVENT_DATE datetime xi
+eventDateShort EVENT_DATE_SHORT datetime xi
+eventId EVENT_ID crm_status xi
+eventDescription EVENT_DESCRIPTION text xi
+isWork IS_WORK boolean xi
+isWon IS_WON boolean xi
+isLose IS_LOSE boolean xi
+receivedAmount RECEIVED_AMOUNT string xi
+lostAmount LOST_AMOUNT string xi
 """,
     CONTACT: _COMMON
     + _ORIGIN
@@ -160,6 +172,7 @@ leadId LEAD_ID crm_lead
 comments COMMENTS text
 export EXPORT boolean
 photo PHOTO file
+faceId FACE_ID integer l
 originVersion ORIGIN_VERSION string
 categoryId CATEGORY_ID crm_category i
 """,
@@ -180,6 +193,16 @@ isMyCompany IS_MY_COMPANY boolean
 logo LOGO file
 originVersion ORIGIN_VERSION string
 addressLegal ADDRESS_LEGAL text
+lastCommunicationTime LAST_COMMUNICATION_TIME datetime rl
+regAddress REG_ADDRESS text l
+regAddress2 REG_ADDRESS_2 text l
+regAddressCity REG_ADDRESS_CITY string l
+regAddressPostalCode REG_ADDRESS_POSTAL_CODE string l
+regAddressRegion REG_ADDRESS_REGION string l
+regAddressProvince REG_ADDRESS_PROVINCE string l
+regAddressCountry REG_ADDRESS_COUNTRY string l
+regAddressCountryCode REG_ADDRESS_COUNTRY_CODE string l
+regAddressLocAddrId REG_ADDRESS_LOC_ADDR_ID string l
 contactIds CONTACT_IDS crm_contact mi
 categoryId CATEGORY_ID crm_category i
 """,
