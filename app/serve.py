@@ -65,6 +65,9 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
             )
         )
         working = asyncio.create_task(run_worker(settings, database)) if with_worker else None
+        if working is not None:
+            # A web without its worker would take leads that nobody judges: better to stop and be started again.
+            working.add_done_callback(lambda _: setattr(server, "should_exit", True))
         _log.info("ready", address=f"http://{settings.host}:{settings.port}", worker=with_worker, mode=settings.mode)
         try:
             await server.serve()

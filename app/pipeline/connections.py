@@ -5,7 +5,7 @@ webhook needs no restart.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -26,7 +26,7 @@ from app.store.bucket import SharedBucket
 from app.store.database import Database
 from app.store.rules_in_force import rules_in_force
 from app.store.secret_box import SecretBox
-from app.texts import say_in
+from app.texts import catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,15 @@ class Connections:
             self._open[portal_id] = (secrets.webhook_url, connection)
             return connection
 
+    async def only(self, which: str | None = None) -> Connection:
+        """The one portal there is, or the one with this number, domain or name. Raises PortalUnknown."""
+        async with self._database.reading() as session:
+            known = await portals.list_portals(session)
+        wanted = [one for one in known if which is None or which in {str(one.id), one.domain, one.name}]
+        if len(wanted) != 1:
+            raise portals.PortalUnknown(_which_portal(known, which))
+        return await self.of(wanted[0].id)
+
     def _connect(self, portal: portals.Portal, webhook_url: SecretStr) -> Connection:
         async def renamed(new_url: str) -> None:
             async with self._database.writing() as session:
@@ -111,6 +120,14 @@ class Connections:
         )
         client = PortalClient(webhook_url.get_secret_value(), bucket=bucket, on_rename=renamed)
         connection = Connection(
-            portal, client, say_in(portal.language), self._database, self._dictionaries, self._clock
+            portal, client, catalogue(portal.language).say, self._database, self._dictionaries, self._clock
         )
         return connection
+
+
+def _which_portal(known: Sequence[portals.Portal], which: str | None) -> str:
+    if not known:
+        return "There is no portal yet: set both BITRIX24_* secrets, or run `ogon portal add`."
+    if which is None:
+        return "There are several portals: name one by its number, see `ogon portal list`."
+    return f"There is no portal {which}: see `ogon portal list`."

@@ -28,7 +28,7 @@ Judge = Callable[[CardRef, Lane], Awaitable[None]]
 async def open_queue(conninfo: SecretStr, judge: Judge) -> AsyncGenerator[App]:
     """The queue with its one task, on a small pool of its own."""
     queue = App(
-        connector=PsycopgConnector(conninfo=conninfo.get_secret_value(), min_size=1, max_size=6, open=False),
+        connector=PsycopgConnector(conninfo=conninfo.get_secret_value(), min_size=1, max_size=6),
     )
 
     @queue.task(name=TASK, queue=QUEUE, pass_context=True)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text, tuple_
 
 from app.store import journal
-from app.store.database import WriteSession
+from app.store.database import ReadSession, WriteSession
 from app.store.models import CardRow
 
 QUEUE = "cards"
@@ -100,6 +100,12 @@ async def _open_cards_of(session: WriteSession, companies: Sequence[tuple[int, i
         tuple_(CardRow.portal_id, CardRow.company_id).in_(companies), CardRow.state.in_(("open", "parked"))
     )
     return [(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+async def waiting_cards(session: ReadSession) -> int:
+    """How many cards are on the queue or being judged."""
+    counted = await session.execute(text("SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"))
+    return int(counted.scalar_one())
 
 
 async def release_stalled(session: WriteSession, *, older_than: timedelta) -> int:

@@ -1,0 +1,133 @@
+"""`ogon portal add|list|check|provision`: the Bitrix24 accounts we serve."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.table import Table
+
+from app.bitrix24.client import PortalClient
+from app.commands.console import fail, language, out, read_settings, run
+from app.pipeline.check import Check, Mark, check
+from app.pipeline.connections import Connections
+from app.pipeline.provision import Created, Problem, provision
+from app.serve import prepared_database
+from app.settings import Settings
+from app.store import portals
+from app.store.rules_in_force import ensure_first_version
+from app.store.secret_box import secret_box
+
+commands = typer.Typer(no_args_is_help=True, help="The Bitrix24 portals that are served.")
+
+_MARKS = {Mark.OK: "[green]✓[/]", Mark.WARNING: "[yellow]![/]", Mark.PROBLEM: "[red]✗[/]"}
+_Which = Annotated[str | None, typer.Argument(help="Number, domain or name; may be left out when there is only one.")]
+
+
+@commands.command("add")
+def add(
+    webhook_url: Annotated[str, typer.Option(prompt="Incoming webhook URL", hide_input=True)],
+    application_token: Annotated[
+        str, typer.Option(prompt="Application token(s) of the outgoing webhooks", hide_input=True)
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call the portal; its domain if left out.")] = None,
+) -> None:
+    """Add a portal. The secrets are asked for, so that they stay out of the shell's history."""
+    settings = read_settings()
+    tokens = [SecretStr(token.strip()) for token in application_token.split(",") if token.strip()]
+
+    async def work() -> portals.Portal:
+        async with prepared_database(settings) as database, database.writing() as session:
+            portal = await portals.add(
+                session,
+                secret_box(settings),
+                webhook=SecretStr(webhook_url),
+                application_tokens=tokens,
+                name=name,
+                language=settings.ui_language,
+            )
+            await ensure_first_version(session, portal.id)
+            return portal
+
+    try:
+        portal = run(work())
+    except ValueError as error:
+        fail(f"The webhook URL was not taken: {error}.")
+    out.print(f"Portal {portal.id} ({portal.domain}) is added. Next: ogon portal provision {portal.id}")
+
+
+@commands.command("list")
+def list_() -> None:
+    """List the portals."""
+    settings = read_settings()
+
+    async def work() -> list[portals.Portal]:
+        async with prepared_database(settings) as database, database.reading() as session:
+            return await portals.list_portals(session)
+
+    table = Table("No.", "Name", "Domain", "Heard from", "Limit", "State")
+    for portal in run(work()):
+        table.add_row(
+            str(portal.id),
+            portal.name,
+            portal.domain,
+            "yes" if portal.member_id else "not yet",
+            f"{portal.requests_per_second:g}/s, burst {portal.burst}",
+            "on" if portal.enabled else "off",
+        )
+    out.print(table)
+
+
+@commands.command("check")
+def check_(which: _Which = None) -> None:
+    """Say in plain words what the portal lacks; exit code 1 if something must be mended."""
+    settings = read_settings()
+    say = language(settings).say
+
+    async def work() -> list[Check]:
+        async with _connected(settings, which) as client:
+            return await check(client)
+
+    checks = run(work())
+    table = Table.grid(padding=(0, 1))
+    for item in checks:
+        table.add_row(_MARKS[item.mark], say(item.said))
+    out.print(table)
+    if any(item.mark is Mark.PROBLEM for item in checks):
+        raise typer.Exit(1)
+
+
+@commands.command("provision")
+def provision_(which: _Which = None) -> None:
+    """Create the custom fields that are missing; running it again changes nothing."""
+    settings = read_settings()
+    say = language(settings).say
+    problems: list[Problem] = []
+
+    def report(done: Created | Problem) -> None:
+        if isinstance(done, Problem):
+            problems.append(done)
+        mark = Mark.PROBLEM if isinstance(done, Problem) else Mark.OK
+        out.print(_MARKS[mark], say(done.said), highlight=False)
+
+    async def work() -> list[Created]:
+        async with _connected(settings, which) as client:
+            return await provision(client, report)
+
+    made = run(work())
+    if not made and not problems:
+        out.print(_MARKS[Mark.OK], language(settings).gettext("All fields are there already."))
+    if problems:
+        raise typer.Exit(1)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, which: str | None) -> AsyncGenerator[PortalClient]:
+    """The portal's client on the bucket that a running service shares, so that neither provokes a refusal."""
+    async with (
+        prepared_database(settings) as database,
+        Connections(database, secret_box(settings), clock=lambda: datetime.now(UTC)) as connections,  # noqa: TID251
+    ):
+        yield (await connections.only(which)).client
