@@ -45,19 +45,19 @@ async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> 
     Raises `OwnerInactive`, and `Bitrix24Error` when statuses or fields cannot be read at all.
     """
     async with together() as group:
-        profile = group.create_task(client.call("profile", {}, lane=lane))
-        clock = group.create_task(client.call("server.time", {}, lane=lane))
+        profile = group.create_task(client.answer("profile", {}, lane=lane))
+        clock = group.create_task(optional(client.call("server.time", {}, lane=lane)))
         statuses = group.create_task(read_statuses(client, lane=lane))
         currencies = group.create_task(optional(read_currencies(client, lane=lane)))
         heads = group.create_task(read_heads(client, lane=lane))
         fields = [group.create_task(read_custom_fields(client, entity, lane=lane)) for entity in FIELDED]
-    owner = number(mapping(profile.result()).get("ID"))
+    owner = number(mapping(profile.result().result).get("ID"))
     if not owner:
         raise OwnerInactive
     custom = [field for task in fields for field in task.result()]
     return PortalDictionary(
         integration_user_id=owner,
-        zone=zone_of(str(clock.result())),
+        zone=zone_of(str(clock.result() or profile.result().time.date_start)),
         stages=stages_of(statuses.result()),
         enumerations=enumerations_of(custom),
         fields=frozenset((field.entity, field.name) for field in custom),

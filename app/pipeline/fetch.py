@@ -8,15 +8,16 @@ import asyncio
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from app.bitrix24.client import PortalClient
 from app.bitrix24.errors import NotFound
 from app.bitrix24.lanes import Lane
-from app.domain.difference import is_empty, link
+from app.domain.criteria import answer
+from app.domain.difference import link
 from app.domain.facts import Row
-from app.domain.ruleset import FactSource, Ruleset
+from app.domain.reading import REQUEST_ANSWER, deal_facts, lead_facts
+from app.domain.ruleset import Ruleset
 from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictionary, RawCard, WonDeal
 from app.errors import OgonError
 from app.pipeline.catalog import Catalog
@@ -86,7 +87,7 @@ async def fetch_deal(
         won = group.create_task(_won_deals(client, deal, ruleset, dictionary, today, lane))
     lead_rows: tuple[Row, ...] | None = ()
     source = lead.result()
-    if source is not None and not found.result():
+    if source is not None and found.result() == ():
         lead_rows = await _lead_rows(catalog, source, ruleset, dictionary, lane)
     return DealSnapshot(
         deal=deal,
@@ -125,10 +126,7 @@ async def _lead_rows(
 
 
 def _desk_answered(lead: RawCard, ruleset: Ruleset, dictionary: PortalDictionary) -> bool:
-    return any(
-        dictionary.enumerations.get((Entity.LEAD, source.field), {}).get(str(lead.get(source.field))) in ("yes", "no")
-        for source in _sources(ruleset, "request_answer", "lead")
-    )
+    return answer(lead_facts(LeadSnapshot(lead), ruleset, dictionary), REQUEST_ANSWER).known
 
 
 async def _won_deals(
@@ -153,8 +151,8 @@ async def _won_deals(
         "order": {"closedate": "DESC", "id": "DESC"},
     }
     if minimum.regular_won_deals < _LONG_ENOUGH:
-        answer = await optional(client.call("crm.item.list", params, lane=lane))
-        return None if answer is None else tuple(filter(None, map(_won_deal, rows(answer, "items"))))
+        page = await optional(client.call("crm.item.list", params, lane=lane))
+        return None if page is None else tuple(filter(None, map(_won_deal, rows(page, "items"))))
     del params["order"]
     return tuple(
         filter(None, [_won_deal(mapping(row)) async for row in client.walk("crm.item.list", params, lane=lane)])
@@ -170,34 +168,10 @@ def _won_deal(row: Mapping[str, Any]) -> WonDeal | None:
 
 
 def _below_minimum(deal: RawCard, ruleset: Ruleset, dictionary: PortalDictionary) -> bool:
-    minimum = ruleset.minimum
-    limits = (("margin", minimum.profit), ("amount", minimum.amount))
-    return any(
-        limit is not None and (value := _amount(deal, source, dictionary)) is not None and value < limit
-        for name, limit in limits
-        for source in _sources(ruleset, name, "deal")
-    )
-
-
-def _amount(card: RawCard, source: FactSource, dictionary: PortalDictionary) -> Decimal | None:
-    """The number in the field, in roubles where it is money; None when empty or unknown."""
-    raw = card.get(source.field)
-    # A money field prints as "1500|USD".
-    text, _, currency = str(raw).partition("|")
-    try:
-        value = None if is_empty(raw) else Decimal(text.replace(",", ".").replace(" ", ""))
-    except InvalidOperation:
-        return None
-    if value is None or not value.is_finite() or (source.zero_is_empty and not value):
-        return None
-    if not source.money:
-        return value
-    rate = dictionary.rates.get(currency or str(card.get("currencyId") or ""))
-    return None if rate is None else value * rate
-
-
-def _sources(ruleset: Ruleset, fact: str, card: str) -> list[FactSource]:
-    return [s for known in ruleset.facts if known.name == fact for s in known.sources if s.card == card]
+    facts = deal_facts(DealSnapshot(deal), ruleset, dictionary)
+    limits = (("margin", ruleset.minimum.profit), ("amount", ruleset.minimum.amount))
+    known = ((facts.number(name), limit) for name, limit in limits)
+    return any(value is not None and limit is not None and value < limit for value, limit in known)
 
 
 def _months_before(day: date, months: int) -> date:

@@ -101,6 +101,11 @@ async def test_without_the_admin_right_enumerations_go_by_text(portal, client):
     assert described.fields == listed.fields
 
 
+async def test_without_server_time_any_answer_tells_the_zone(portal, client):
+    portal.faults.append(Fault("error", "server.time", code="ERROR_METHOD_NOT_FOUND", description="No", status=404))
+    assert (await read_dictionary(client)).zone == timezone(timedelta(hours=3))
+
+
 async def test_a_dead_webhook_is_an_error_not_an_empty_dictionary(portal, client):
     portal.faults.append(
         Fault("error", "user.get", code="NO_AUTH_FOUND", description="Wrong authorization data", status=401, times=None)
