@@ -107,8 +107,11 @@ def known_home(data_dir: Path) -> Path:
     return home
 
 
-def make_cluster(cluster: Cluster) -> None:
-    """Run initdb unless the data is there. Raises EmbeddedPostgresError when another major version made it."""
+def make_cluster(cluster: Cluster, *, durable: bool = True) -> None:
+    """Run initdb unless the data is there; unless `durable`, do not wait for the disk.
+
+    Raises EmbeddedPostgresError when another major version made the data.
+    """
     ours = int(cluster.install.name.removeprefix("pginstall"))
     version = cluster.data / "PG_VERSION"
     if version.exists():
@@ -124,15 +127,15 @@ def make_cluster(cluster: Cluster) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     cluster.give(fresh)
-    _initdb(cluster, fresh)
+    _initdb(cluster, fresh, durable=durable)
     fresh.rename(cluster.data)
 
 
-def _initdb(cluster: Cluster, target: Path) -> None:
+def _initdb(cluster: Cluster, target: Path, *, durable: bool) -> None:
     _check_has_name(cluster.account.uid if cluster.account else os.geteuid())
     command = [cluster.program("initdb"), "-D", str(target), "-U", SUPERUSER, "--auth=trust", "--no-instructions"]
     command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    command += ["--data-checksums"]
+    command += ["--data-checksums", *(() if durable else ("--no-sync",))]
     done = subprocess.run(command, capture_output=True, text=True, check=False, **cluster.run_as())  # noqa: S603
     if done.returncode != 0:
         raise EmbeddedPostgresError(f"PostgreSQL could not make its data directory {target}: {done.stderr.strip()}")

@@ -84,15 +84,16 @@ def use_embedded(
     `options` are PostgreSQL settings on top of ours, for whoever happens to start the server; `install` is
     for tests. Raises EmbeddedPostgresError.
     """
+    settings = {**_OPTIONS, **(options or {})}
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with _locked(data_dir / "postgres.lock", fcntl.LOCK_EX):
             cluster = find_cluster(data_dir, install=install)
             users = _lock(cluster.home / "users.lock", fcntl.LOCK_SH)
             try:
-                make_cluster(cluster)
+                make_cluster(cluster, durable=settings.get("fsync") != "off")
                 _ensure_guardian(cluster)
-                host = _ensure_running(cluster, {**_OPTIONS, **(options or {})})
+                host = _ensure_running(cluster, settings)
             except BaseException:
                 os.close(users)
                 raise

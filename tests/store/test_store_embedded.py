@@ -1,0 +1,333 @@
+"""The embedded PostgreSQL with real processes: sharing, kill -9, odd paths, stale files, users, versions."""
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from app.store import cluster
+from app.store.cluster import EmbeddedPostgresError, known_home
+from app.store.database import open_database
+from app.store.embedded import use_embedded, wait_stopped
+from app.store.migrate import is_current, migrate
+
+ROOT = os.geteuid() == 0
+FAST = {"fsync": "off"}
+
+USER = """
+import sys
+from pathlib import Path
+from app.store.embedded import use_embedded
+server = use_embedded(Path(sys.argv[1]), options={"fsync": "off"})
+print(server.conninfo(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def place():
+    """A directory outside pytest's own, which is closed to PostgreSQL's user when we are root."""
+    directory = Path(tempfile.mkdtemp(prefix="ogon-e-"))
+    directory.chmod(0o755)
+    yield directory
+    for data_dir in {path.parent for path in directory.rglob("postgres.lock")}:
+        wait_stopped(data_dir)
+        home = known_home(data_dir)
+        if not home.is_relative_to(directory):
+            shutil.rmtree(home)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def start_user(place):
+    """Start a process that uses the server of a directory until it is killed or told to end."""
+    started = []
+
+    def start(data_dir: Path = place) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", USER, str(data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _one(conninfo: str, statement: str):
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchone()[0] if cursor.description else None
+
+
+def _postmaster(data_dir: Path) -> psutil.Process:
+    return psutil.Process(int((known_home(data_dir) / "cluster" / "postmaster.pid").read_text().split()[0]))
+
+
+def _guardians(data_dir: Path) -> list[psutil.Process]:
+    home = str(known_home(data_dir))
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if home in (process.info["cmdline"] or ()) and any("guardian.py" in word for word in process.info["cmdline"])
+    ]
+
+
+def _kill(processes) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+    psutil.wait_procs(list(processes), timeout=10)
+
+
+def test_first_start_makes_the_promised_cluster_and_the_end_leaves_nothing(place):
+    server = use_embedded(place)
+    conninfo = server.conninfo()
+    expected = {
+        "server_encoding": "UTF8",
+        "data_checksums": "on",
+        "listen_addresses": "",
+        "unix_socket_permissions": "0700",
+        "TimeZone": "UTC",
+        "fsync": "on",
+        "shared_buffers": "128MB",
+    }
+    assert {name: _one(conninfo, f"SHOW {name}") for name in expected} == expected
+    locale = _one(
+        conninfo, "SELECT datlocprovider::text || ' ' || datlocale FROM pg_database WHERE datname = current_database()"
+    )
+    assert locale == "b C.UTF-8"
+    assert (Path(server.host).stat().st_mode & 0o777) == 0o700
+    assert _postmaster(place).uids().real != 0
+    assert list(_postmaster(place).net_connections("inet")) == []
+    guardian = _guardians(place)
+    assert len(guardian) == 1
+    server.release()
+    wait_stopped(place)
+    psutil.wait_procs(guardian, timeout=10)
+    assert _guardians(place) == []
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(conninfo)
+
+
+def test_users_share_one_server_and_the_last_one_gone_by_kill_stops_it(place, start_user):
+    one, two = start_user(), start_user()
+    conninfo = one.stdout.readline().strip()
+    assert two.stdout.readline().strip() == conninfo
+    _one(conninfo, "CREATE TABLE kept AS SELECT 42 AS answer")
+    _kill([psutil.Process(one.pid)])
+    assert _one(conninfo, "SELECT answer FROM kept") == 42
+    assert len(_guardians(place)) == 1
+    _kill([psutil.Process(two.pid)])
+    wait_stopped(place)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(conninfo)
+    # A clean stop: the next start has nothing to recover.
+    server = use_embedded(place, options=FAST)
+    assert _one(server.conninfo(), "SELECT answer FROM kept") == 42
+    server.release()
+    assert "not properly shut down" not in (known_home(place) / "server.log").read_text()
+
+
+def test_kill_9_of_everything_then_start_again(place, start_user):
+    user = start_user()
+    conninfo = user.stdout.readline().strip()
+    _one(conninfo, "CREATE TABLE kept AS SELECT 42 AS answer")
+    postmaster = _postmaster(place)
+    everything = [psutil.Process(user.pid), *_guardians(place), postmaster, *postmaster.children(recursive=True)]
+    _kill(everything)
+    server = use_embedded(place, options=FAST)
+    assert _one(server.conninfo(), "SELECT answer FROM kept") == 42
+    assert len(_guardians(place)) == 1
+    server.release()
+
+
+def test_killed_postmaster_is_replaced_once_its_children_are_gone(place):
+    first = use_embedded(place, options=FAST)
+    with psycopg.connect(first.conninfo()):  # a backend that must notice and end
+        _kill([_postmaster(place)])
+        second = use_embedded(place, options=FAST)
+    assert _one(second.conninfo(), "SELECT 1") == 1
+    assert len(_guardians(place)) == 1
+    first.release()
+    assert _one(second.conninfo(), "SELECT 1") == 1
+    second.release()
+
+
+def test_killed_guardian_is_replaced_by_the_next_user(place):
+    first = use_embedded(place, options=FAST)
+    _kill(_guardians(place))
+    second = use_embedded(place, options=FAST)
+    assert len(_guardians(place)) == 1
+    first.release()
+    assert _one(second.conninfo(), "SELECT 1") == 1
+    second.release()
+    wait_stopped(place)
+
+
+def test_concurrent_first_starts_make_one_cluster(place, start_user):
+    users = [start_user() for _ in range(3)]
+    assert len({user.stdout.readline().strip() for user in users}) == 1
+    assert (known_home(place) / "server.log").read_text().count("starting PostgreSQL") == 1
+
+
+def test_who_comes_while_the_server_stops_waits_and_starts_anew(place):
+    for _ in range(4):
+        server = use_embedded(place, options=FAST)
+        assert _one(server.conninfo(), "SELECT 1") == 1
+        server.release()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("x" * 120, id="longer than a socket may be"),
+        pytest.param('it\'s a "$HOME" `dir` \\ here', id="letters a shell reads"),
+        pytest.param("a,b", id="comma, which separates hosts"),
+        pytest.param("огонь", id="Cyrillic"),
+    ],
+)
+def test_any_path_will_do(place, name):
+    data_dir = place / name
+    server = use_embedded(data_dir, options=FAST)
+    assert _one(server.conninfo(), "SELECT 1") == 1
+    joined = use_embedded(data_dir)
+    assert joined.host == server.host
+    joined.release()
+    server.release()
+    wait_stopped(data_dir)
+    inside = Path(server.host).is_relative_to(data_dir)
+    assert inside or not Path(server.host).exists()
+
+
+def test_stale_pid_file_naming_a_living_stranger_is_no_obstacle(place):
+    use_embedded(place, options=FAST).release()
+    wait_stopped(place)
+    record = known_home(place) / "cluster" / "postmaster.pid"
+    record.write_text(f"{os.getpid()}\n{record.parent}\n1700000000\n5432\n{place}\n\n  1  1\nready\n")
+    server = use_embedded(place, options=FAST)
+    assert _one(server.conninfo(), "SELECT 1") == 1
+    server.release()
+
+
+def test_data_of_another_major_version_is_left_alone_with_a_clear_word(place):
+    use_embedded(place, options=FAST).release()
+    wait_stopped(place)
+    (known_home(place) / "cluster" / "PG_VERSION").write_text("17\n")
+    with pytest.raises(EmbeddedPostgresError, match="made by PostgreSQL 17, this release brings 18: dump it"):
+        use_embedded(place)
+
+
+def test_a_broken_cluster_is_told_with_the_servers_last_words(place):
+    use_embedded(place, options=FAST).release()
+    wait_stopped(place)
+    with pytest.raises(EmbeddedPostgresError, match=r"did not start: .*no_such_setting"):
+        use_embedded(place, options={"no_such_setting": "1"})
+    use_embedded(place, options=FAST).release()
+
+
+def test_what_a_killed_initdb_left_is_swept_away(place):
+    half = place / "postgres" / "cluster.new"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    use_embedded(place, options=FAST).release()
+    assert not half.exists()
+
+
+@pytest.mark.skipif(not ROOT, reason="only root has to hand the cluster to another user")
+def test_root_under_a_closed_directory_keeps_the_cluster_outside(place):
+    closed = place / "home"
+    closed.mkdir(mode=0o700)
+    data_dir = closed / "data"
+    server = use_embedded(data_dir, options=FAST)
+    _one(server.conninfo(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    home = known_home(data_dir)
+    assert not home.is_relative_to(place)
+    assert closed.stat().st_mode & 0o777 == 0o700
+    server.release()
+    wait_stopped(data_dir)
+    again = use_embedded(data_dir, options=FAST)
+    assert _one(again.conninfo(), "SELECT answer FROM kept") == 42
+    again.release()
+    wait_stopped(data_dir)
+    home.rename(moved := home.with_name(home.name + "-moved"))
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="is gone: restore it, or delete"):
+            use_embedded(data_dir)
+    finally:
+        moved.rename(home)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root has to hand the binaries to another user")
+def test_root_copies_binaries_that_are_out_of_reach(place, monkeypatch):
+    outside = place / "outside"
+    outside.mkdir()
+    monkeypatch.setattr(cluster, "_OUTSIDE", (outside,))
+    installed = cluster._installed()
+    packages = place / "closed" / "site-packages"
+    for part in (installed, installed.parent.parent / f"{installed.parent.name}.libs"):
+        shutil.copytree(part, packages / part.relative_to(installed.parent.parent), symlinks=True)
+    (place / "closed").chmod(0o700)
+    for _ in range(2):
+        server = use_embedded(place / "data", options=FAST, install=packages / installed.parent.name / installed.name)
+        assert Path(_postmaster(place / "data").exe()).is_relative_to(outside)
+        server.release()
+        wait_stopped(place / "data")
+    assert len(list(outside.iterdir())) == 1
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become somebody else")
+def test_plain_user_needs_no_other_account(place):
+    nobody = pwd.getpwnam("nobody")
+    os.chown(place, nobody.pw_uid, nobody.pw_gid)
+    python = next((path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).exists()), None)
+    if python is None:
+        pytest.skip("no Python here that another user could run the guardian with")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # a fork, since our own Python may be closed to others
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+        sys.executable = python
+        said = _as_plain_user(place)
+        os.write(writing, json.dumps(said).encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        assert json.loads(pipe.read()) == ["nobody", 1]
+    wait_stopped(place)
+    assert (place / "postgres").stat().st_mode & 0o777 == 0o700
+    # What a plain user made, root continues with as that user.
+    server = use_embedded(place, options=FAST)
+    assert _postmaster(place).uids().real == nobody.pw_uid
+    server.release()
+
+
+def _as_plain_user(place: Path) -> list[object]:
+    try:
+        server = use_embedded(place, options=FAST)
+        return [_postmaster(place).username(), _one(server.conninfo(), "SELECT 1")]
+    except BaseException as error:  # noqa: BLE001 - told to the parent
+        return [repr(error)]
+
+
+@pytest.mark.anyio
+async def test_root_opens_the_embedded_database(place, settings):
+    async with open_database(settings.model_copy(update={"data_dir": place})) as database:
+        assert not await is_current(database)
+        await migrate(database)
+        assert await is_current(database)
