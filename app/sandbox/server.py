@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 import time
+from asyncio import sleep
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ async def _walk(steps: Steps, *, real_time: bool) -> Answer:
         except StopIteration as stop:
             return cast("Answer", stop.value)
         if real_time and seconds > 0:
-            await asyncio.sleep(seconds)
+            await sleep(seconds)
 
 
 async def _response(answer: Answer) -> Response:
@@ -169,7 +170,7 @@ async def _response(answer: Answer) -> Response:
     if fault is None:
         return HTMLResponse(answer.body, answer.status) if isinstance(answer.body, str) else _json(answer)
     if fault.kind == "hang":
-        await asyncio.sleep(fault.seconds)
+        await sleep(fault.seconds)
         return _json(answer)
     return BrokenAnswer(answer, half=fault.kind == "truncated")
 

@@ -1,12 +1,11 @@
 """The portal over real HTTP: ways to send parameters, credentials, faults on the wire, run time, the page."""
 
 import json
-import threading
-import time
 
 import httpx
 import pytest
 
+from app.sandbox import server as server_module
 from app.sandbox.faults import Fault
 from app.sandbox.limits import Limits
 from app.sandbox.portal import SandboxPortal
@@ -130,25 +129,19 @@ class TestFaults:
         assert 60 < statuses.count(503) < 140
 
 
-def test_run_time_is_waited_for_and_requests_run_side_by_side():
-    portal = SandboxPortal(limits=Limits(costs={"profile": 0.3}))
-    taken = []
+@pytest.mark.parametrize(("real_time", "expected"), [(True, 5.0), (False, 0.0)])
+def test_run_time_is_waited_for_in_real_time_only(monkeypatch, real_time, expected):
+    portal = SandboxPortal(limits=Limits(costs={"server.time": 0.1}, real_time=real_time))
+    waited = []
 
-    def ask(url):
-        started = time.monotonic()
-        httpx.get(url + "profile", trust_env=False)
-        taken.append(time.monotonic() - started)
+    async def skip(seconds):
+        waited.append(seconds)
 
     with serve_in_thread(portal) as sandbox:
-        askers = [threading.Thread(target=ask, args=(sandbox.webhook_url,)) for _ in range(4)]
-        started = time.monotonic()
-        for one in askers:
-            one.start()
-        for one in askers:
-            one.join()
-        total = time.monotonic() - started
-    assert min(taken) >= 0.3
-    assert total < sum(taken)
+        monkeypatch.setattr(server_module, "sleep", skip)
+        cmd = {f"c{number}": "server.time" for number in range(50)}
+        httpx.post(sandbox.webhook_url + "batch", json={"cmd": cmd}, trust_env=False)
+    assert sum(waited) == pytest.approx(expected)
 
 
 def test_the_page_shows_cards_and_escapes_them(portal, served):
@@ -165,9 +158,8 @@ def test_the_page_shows_cards_and_escapes_them(portal, served):
             }
         },
     )
-    option = portal.world.userfields.of(1).popitem()
-    portal.world.userfields.of(1)[option[0]] = option[1]
-    portal.ui_update(1, lead, {"UF_CRM_OGON_VERDICT": option[1]["LIST"][0]["ID"]})
+    row = next(iter(portal.world.userfields.of(1).values()))
+    portal.ui_update(1, lead, {"UF_CRM_OGON_VERDICT": row["LIST"][0]["ID"]})
 
     page = httpx.get(served.url + "/", trust_env=False).text
     assert "<script>" not in page

@@ -103,7 +103,9 @@ class TestActivities:
 
 class TestComments:
     def test_add_get_update_delete(self, portal, call, refusal, lead):
-        made = call("crm.timeline.comment.add", fields={"ENTITY_ID": lead, "ENTITY_TYPE": "lead", "COMMENT": "[B]A[/B]"})
+        made = call(
+            "crm.timeline.comment.add", fields={"ENTITY_ID": lead, "ENTITY_TYPE": "lead", "COMMENT": "[B]A[/B]"}
+        )
         row = call("crm.timeline.comment.get", id=made)
         assert (row["AUTHOR_ID"], row["COMMENT"], row["FILES"]) == ("1", "[B]A[/B]", {})
         assert call("crm.timeline.comment.update", id=made, fields={"COMMENT": "B"}) == made

@@ -77,9 +77,7 @@ def test_the_success_stage_creates_nothing(portal):
 
 def test_a_deal_moves_to_another_pipeline_silently(portal):
     deal = portal.ui_add(DEAL, {"title": "Сделка"})
-    portal.call(
-        "crm.item.update", {"entityTypeId": DEAL, "id": deal, "fields": {"categoryId": 1, "stageId": "C1:NEW"}}
-    )
+    portal.call("crm.item.update", {"entityTypeId": DEAL, "id": deal, "fields": {"categoryId": 1, "stageId": "C1:NEW"}})
 
     item = portal.item(DEAL, deal)
     assert (item["categoryId"], item["stageId"]) == (1, "C1:NEW")
@@ -169,9 +167,7 @@ class TestRequired:
 
     def test_a_stage_dependent_field_stops_the_move_through_rest(self, portal, refusal):
         lead = portal.ui_add(LEAD, {"title": "Котёл"})
-        status, code, text = refusal(
-            "crm.item.update", entityTypeId=LEAD, id=lead, fields={"stageId": "CONVERTED"}
-        )
+        status, code, text = refusal("crm.item.update", entityTypeId=LEAD, id=lead, fields={"stageId": "CONVERTED"})
         assert (status, code) == (400, "CRM_FIELD_ERROR_REQUIRED")
         assert "COMPANY_TITLE" in text
         assert portal.item(LEAD, lead)["stageId"] == "NEW"
@@ -197,7 +193,9 @@ class TestRequired:
 
 class TestMultifields:
     def test_keys_add_change_and_delete(self, portal, call):
-        lead = portal.ui_add(LEAD, {"fm": [{"typeId": "PHONE", "value": "1"}, {"typeId": "EMAIL", "value": "a@b.example"}]})
+        lead = portal.ui_add(
+            LEAD, {"fm": [{"typeId": "PHONE", "value": "1"}, {"typeId": "EMAIL", "value": "a@b.example"}]}
+        )
         phone, email = (str(row["id"]) for row in portal.item(LEAD, lead)["fm"])
         fm = {
             phone: {"typeId": "PHONE", "valueType": "MOBILE", "value": "2"},

@@ -45,7 +45,9 @@ RESULT_SOURCE_ID AUTOCOMPLETE_RULE"""
 def filled(portal):
     """One card of each kind, linked to each other, with rows, an activity and a comment."""
     phones = [{"typeId": "PHONE", "valueType": "WORK", "value": "+7 495 000-00-01"}]
-    company = portal.ui_add(4, {"title": "Завод", "industry": "MANUFACTURING", "revenue": "2000000000.50", "fm": phones})
+    company = portal.ui_add(
+        4, {"title": "Завод", "industry": "MANUFACTURING", "revenue": "2000000000.50", "fm": phones}
+    )
     contact = portal.ui_add(3, {"name": "Анна", "companyId": company, "birthdate": "2000-01-31"})
     lead = portal.ui_add(1, {"title": "Котёл", "opportunity": 999.9, "isManualOpportunity": "Y", "fm": phones})
     deal = portal.ui_add(2, {"title": "Сделка", "companyId": company, "contactIds": [contact]})
@@ -186,9 +188,7 @@ def test_the_legacy_family_prints_strings(call, filled, method, kind, name, expe
 
 def test_legacy_phones_are_rows_and_contact_ids_are_not_there(call, filled):
     lead = call("crm.lead.get", id=filled["lead"])
-    assert lead["PHONE"] == [
-        {"ID": "102", "VALUE_TYPE": "WORK", "VALUE": "+7 495 000-00-01", "TYPE_ID": "PHONE"}
-    ]
+    assert lead["PHONE"] == [{"ID": "102", "VALUE_TYPE": "WORK", "VALUE": "+7 495 000-00-01", "TYPE_ID": "PHONE"}]
     assert "CONTACT_IDS" not in call("crm.deal.get", id=filled["deal"])
     assert call("crm.deal.contact.items.get", id=filled["deal"]) == [
         {"CONTACT_ID": 1, "SORT": 10, "ROLE_ID": 0, "IS_PRIMARY": "Y"}
