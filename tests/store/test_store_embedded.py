@@ -48,8 +48,43 @@ def place():
     shutil.rmtree(directory)
 
 
+@pytest.fixture(scope="module")
+def made_cluster():
+    """The home of a stopped cluster. Tests take turns with it, since making one takes its time."""
+    directory = Path(tempfile.mkdtemp(prefix="ogon-e-"))
+    directory.chmod(0o755)
+    use_embedded(directory, options=FAST).release()
+    wait_stopped(directory)
+    yield known_home(directory)
+    shutil.rmtree(directory)
+
+
 @pytest.fixture
-def start_user(place):
+def lend(made_cluster):
+    """Put the made cluster into a data directory for the time of one test."""
+    lent = []
+
+    def lend(data_dir: Path) -> Path:
+        data_dir.mkdir(exist_ok=True)
+        made_cluster.rename(data_dir / "postgres")
+        (data_dir / "postgres" / "server.log").unlink(missing_ok=True)
+        lent.append(data_dir)
+        return data_dir
+
+    yield lend
+    for data_dir in lent:
+        wait_stopped(data_dir)
+        (data_dir / "postgres").rename(made_cluster)
+
+
+@pytest.fixture
+def used(place, lend):
+    """A data directory with a cluster that has run before."""
+    return lend(place)
+
+
+@pytest.fixture
+def start_user(place, lend):
     """Start a process that uses the server of a directory until it is killed or told to end."""
     started = []
 
@@ -122,59 +157,59 @@ def test_first_start_makes_the_promised_cluster_and_the_end_leaves_nothing(place
         psycopg.connect(conninfo)
 
 
-def test_users_share_one_server_and_the_last_one_gone_by_kill_stops_it(place, start_user):
+def test_users_share_one_server_and_the_last_one_gone_by_kill_stops_it(used, start_user):
     one, two = start_user(), start_user()
     conninfo = one.stdout.readline().strip()
     assert two.stdout.readline().strip() == conninfo
-    _one(conninfo, "CREATE TABLE kept AS SELECT 42 AS answer")
+    _one(conninfo, "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
     _kill([psutil.Process(one.pid)])
     assert _one(conninfo, "SELECT answer FROM kept") == 42
-    assert len(_guardians(place)) == 1
+    assert len(_guardians(used)) == 1
     _kill([psutil.Process(two.pid)])
-    wait_stopped(place)
+    wait_stopped(used)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(conninfo)
     # A clean stop: the next start has nothing to recover.
-    server = use_embedded(place, options=FAST)
+    server = use_embedded(used, options=FAST)
     assert _one(server.conninfo(), "SELECT answer FROM kept") == 42
     server.release()
-    assert "not properly shut down" not in (known_home(place) / "server.log").read_text()
+    assert "not properly shut down" not in (known_home(used) / "server.log").read_text()
 
 
-def test_kill_9_of_everything_then_start_again(place, start_user):
+def test_kill_9_of_everything_then_start_again(used, start_user):
     user = start_user()
     conninfo = user.stdout.readline().strip()
-    _one(conninfo, "CREATE TABLE kept AS SELECT 42 AS answer")
-    postmaster = _postmaster(place)
-    everything = [psutil.Process(user.pid), *_guardians(place), postmaster, *postmaster.children(recursive=True)]
+    _one(conninfo, "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
+    postmaster = _postmaster(used)
+    everything = [psutil.Process(user.pid), *_guardians(used), postmaster, *postmaster.children(recursive=True)]
     _kill(everything)
-    server = use_embedded(place, options=FAST)
+    server = use_embedded(used, options=FAST)
     assert _one(server.conninfo(), "SELECT answer FROM kept") == 42
-    assert len(_guardians(place)) == 1
+    assert len(_guardians(used)) == 1
     server.release()
 
 
-def test_killed_postmaster_is_replaced_once_its_children_are_gone(place):
-    first = use_embedded(place, options=FAST)
+def test_killed_postmaster_is_replaced_once_its_children_are_gone(used):
+    first = use_embedded(used, options=FAST)
     with psycopg.connect(first.conninfo()):  # a backend that must notice and end
-        _kill([_postmaster(place)])
-        second = use_embedded(place, options=FAST)
+        _kill([_postmaster(used)])
+        second = use_embedded(used, options=FAST)
     assert _one(second.conninfo(), "SELECT 1") == 1
-    assert len(_guardians(place)) == 1
+    assert len(_guardians(used)) == 1
     first.release()
     assert _one(second.conninfo(), "SELECT 1") == 1
     second.release()
 
 
-def test_killed_guardian_is_replaced_by_the_next_user(place):
-    first = use_embedded(place, options=FAST)
-    _kill(_guardians(place))
-    second = use_embedded(place, options=FAST)
-    assert len(_guardians(place)) == 1
+def test_killed_guardian_is_replaced_by_the_next_user(used):
+    first = use_embedded(used, options=FAST)
+    _kill(_guardians(used))
+    second = use_embedded(used, options=FAST)
+    assert len(_guardians(used)) == 1
     first.release()
     assert _one(second.conninfo(), "SELECT 1") == 1
     second.release()
-    wait_stopped(place)
+    wait_stopped(used)
 
 
 def test_concurrent_first_starts_make_one_cluster(place, start_user):
@@ -183,9 +218,9 @@ def test_concurrent_first_starts_make_one_cluster(place, start_user):
     assert (known_home(place) / "server.log").read_text().count("starting PostgreSQL") == 1
 
 
-def test_who_comes_while_the_server_stops_waits_and_starts_anew(place):
+def test_who_comes_while_the_server_stops_waits_and_starts_anew(used):
     for _ in range(4):
-        server = use_embedded(place, options=FAST)
+        server = use_embedded(used, options=FAST)
         assert _one(server.conninfo(), "SELECT 1") == 1
         server.release()
 
@@ -199,8 +234,8 @@ def test_who_comes_while_the_server_stops_waits_and_starts_anew(place):
         pytest.param("огонь", id="Cyrillic"),
     ],
 )
-def test_any_path_will_do(place, name):
-    data_dir = place / name
+def test_any_path_will_do(place, lend, name):
+    data_dir = lend(place / name)
     server = use_embedded(data_dir, options=FAST)
     assert _one(server.conninfo(), "SELECT 1") == 1
     joined = use_embedded(data_dir)
@@ -212,30 +247,27 @@ def test_any_path_will_do(place, name):
     assert inside or not Path(server.host).exists()
 
 
-def test_stale_pid_file_naming_a_living_stranger_is_no_obstacle(place):
-    use_embedded(place, options=FAST).release()
-    wait_stopped(place)
-    record = known_home(place) / "cluster" / "postmaster.pid"
-    record.write_text(f"{os.getpid()}\n{record.parent}\n1700000000\n5432\n{place}\n\n  1  1\nready\n")
-    server = use_embedded(place, options=FAST)
+def test_stale_pid_file_naming_a_living_stranger_is_no_obstacle(used):
+    record = known_home(used) / "cluster" / "postmaster.pid"
+    record.write_text(f"{os.getpid()}\n{record.parent}\n1700000000\n5432\n{used}\n\n  1  1\nready\n")
+    server = use_embedded(used, options=FAST)
     assert _one(server.conninfo(), "SELECT 1") == 1
     server.release()
 
 
-def test_data_of_another_major_version_is_left_alone_with_a_clear_word(place):
-    use_embedded(place, options=FAST).release()
-    wait_stopped(place)
-    (known_home(place) / "cluster" / "PG_VERSION").write_text("17\n")
+def test_data_of_another_major_version_is_left_alone_with_a_clear_word(used):
+    version = known_home(used) / "cluster" / "PG_VERSION"
+    ours = version.read_text()
+    version.write_text("17\n")
     with pytest.raises(EmbeddedPostgresError, match="made by PostgreSQL 17, this release brings 18: dump it"):
-        use_embedded(place)
+        use_embedded(used)
+    version.write_text(ours)
 
 
-def test_a_broken_cluster_is_told_with_the_servers_last_words(place):
-    use_embedded(place, options=FAST).release()
-    wait_stopped(place)
+def test_a_broken_cluster_is_told_with_the_servers_last_words(used):
     with pytest.raises(EmbeddedPostgresError, match=r"did not start: .*no_such_setting"):
-        use_embedded(place, options={"no_such_setting": "1"})
-    use_embedded(place, options=FAST).release()
+        use_embedded(used, options={"no_such_setting": "1"})
+    use_embedded(used, options=FAST).release()
 
 
 def test_what_a_killed_initdb_left_is_swept_away(place):
@@ -252,7 +284,7 @@ def test_root_under_a_closed_directory_keeps_the_cluster_outside(place):
     closed.mkdir(mode=0o700)
     data_dir = closed / "data"
     server = use_embedded(data_dir, options=FAST)
-    _one(server.conninfo(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    _one(server.conninfo(), "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
     home = known_home(data_dir)
     assert not home.is_relative_to(place)
     assert closed.stat().st_mode & 0o777 == 0o700
@@ -271,7 +303,7 @@ def test_root_under_a_closed_directory_keeps_the_cluster_outside(place):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root has to hand the binaries to another user")
-def test_root_copies_binaries_that_are_out_of_reach(place, monkeypatch):
+def test_root_copies_binaries_that_are_out_of_reach(place, lend, monkeypatch):
     outside = place / "outside"
     outside.mkdir()
     monkeypatch.setattr(cluster, "_OUTSIDE", (outside,))
@@ -280,6 +312,7 @@ def test_root_copies_binaries_that_are_out_of_reach(place, monkeypatch):
     for part in (installed, installed.parent.parent / f"{installed.parent.name}.libs"):
         shutil.copytree(part, packages / part.relative_to(installed.parent.parent), symlinks=True)
     (place / "closed").chmod(0o700)
+    lend(place / "data")
     for _ in range(2):
         server = use_embedded(place / "data", options=FAST, install=packages / installed.parent.name / installed.name)
         assert Path(_postmaster(place / "data").exe()).is_relative_to(outside)
@@ -326,8 +359,8 @@ def _as_plain_user(place: Path) -> list[object]:
 
 
 @pytest.mark.anyio
-async def test_root_opens_the_embedded_database(place, settings):
-    async with open_database(settings.model_copy(update={"data_dir": place})) as database:
+async def test_root_opens_the_embedded_database(used, settings):
+    async with open_database(settings.model_copy(update={"data_dir": used})) as database:
         assert not await is_current(database)
         await migrate(database)
         assert await is_current(database)
