@@ -46,6 +46,16 @@ async def test_a_rejected_entry_never_waits_for_dispatch(database: Database, dat
     assert stored.body == {"event": "ONTASKADD", "name": "nul \ufffd and half ?"}
 
 
+@pytest.mark.parametrize("text", ['"', "\\", '\\"', "{a,b}", "NULL", "", " ", "a,b", "'", "$1", "%s", "строка", "\n\t"])
+async def test_any_text_comes_back_as_it_was(database: Database, database_conninfo: str, text: str) -> None:
+    flush = JournalFlush(database_conninfo)
+    body = {text: [text, None, 1.5, {"a": text}]}
+    await flush.write([lead(1, event=text, rejected=text, body=body), lead(2, body=[text])])
+    await flush.close()
+    first, second = await entries(database)
+    assert (first.event, first.rejected, first.body, second.body) == (text, text, body, [text])
+
+
 async def test_one_impossible_entry_refuses_the_batch_and_leaves_nothing(
     database: Database, database_conninfo: str
 ) -> None:
