@@ -40,7 +40,7 @@ class WebhookAddress:
     def moved_to(self, location: str) -> "WebhookAddress | None":
         """Where a redirect leads, if it is this webhook on another host and no less protected; else None."""
         there = _parse(location.strip())
-        if there is None or there.base != self.base or there.host == self.host:
+        if there is None or there.base != self.base or there == self:
             return None
         return there if there.scheme == "https" or self.scheme == "http" else None
 

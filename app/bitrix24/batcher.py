@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from app.bitrix24.errors import BatchRefused, Bitrix24Error, Closed
+from app.bitrix24.errors import BatchRefused, Bitrix24Error, Closed, Unreachable
 from app.bitrix24.exchange import Exchange, Outcome
 from app.bitrix24.lanes import Lane
 from app.bitrix24.lineup import Command, Lineup
@@ -37,7 +37,7 @@ class Pace:
 
     in_flight: int = 4
     reads_in_flight: int = 9
-    held_back: int = 4
+    held_back: int = 3
     linger: float = 0.002
     target_seconds: float = 5.0
     hot_seconds: float = 0.05
@@ -67,6 +67,7 @@ class Batcher:
             raise Closed("The client is closed", method=command.method)
         if self._pump_task is None:
             self._pump_task = asyncio.create_task(self._pump(), name="bitrix24-pump")
+            self._pump_task.add_done_callback(self._pump_ended)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         command.answer = answer
         self._lineup.add(command)
@@ -98,13 +99,23 @@ class Batcher:
             else:
                 self._launch(*(self._next_lane() or following))
 
+    def _pump_ended(self, task: "asyncio.Task[None]") -> None:
+        """The bucket failed (a shared one may): nobody is left waiting, and the next call starts anew."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self._pump_task = None
+        for command in self._lineup.drain():
+            detail = f"No request slot could be had ({type(error).__name__}: {error})"
+            _settle(command, Unreachable(detail, method=command.method))
+
     def _next_lane(self) -> tuple[Lane, bool] | None:
-        """The most urgent lane with something to send and a place in flight; True where only reads have a place."""
-        for lane in Lane:
-            reads_only = self._busy(lane)
-            if reads_only is not None and self._lineup.ready(lane, reads_only=reads_only):
-                return lane, reads_only
-        return None
+        """The most urgent lane that may go; True where only a request that reads has a place."""
+        return next(((lane, bool(self._busy(lane))) for lane in Lane if self._may_go(lane)), None)
+
+    def _may_go(self, lane: Lane) -> bool:
+        """Whether the lane has something to send and a place in flight for it."""
+        reads_only = self._busy(lane)
+        return reads_only is not None and self._lineup.ready(lane, reads_only=reads_only)
 
     def _busy(self, lane: Lane) -> bool | None:
         """False: any request of the lane has a place. True: one that only reads. None: none has."""
@@ -129,7 +140,7 @@ class Batcher:
         """So many seconds; a hot call cuts it short, as other slots are open to it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(delay, _SHORTEST_WAIT)):
-                while lane is Lane.HOT or not self._lineup.ready(Lane.HOT):
+                while lane is Lane.HOT or not self._may_go(Lane.HOT):
                     self._changed.clear()
                     await self._changed.wait()
 
@@ -169,11 +180,10 @@ class Batcher:
                 if isinstance(outcome, BatchRefused) and len(commands) > 1:
                     self._refused(command, outcome, size=len(commands))
                 _settle(command, outcome)
-        finally:
+        except BaseException as error:
             for command in commands:
-                lost = Closed("The client was closed while the call was on its way", method=command.method)
-                lost.may_have_run = True
-                _settle(command, lost)
+                _settle(command, _interrupted(error, command))
+            raise
 
     def _refused(self, command: Command, outcome: BatchRefused, *, size: int) -> None:
         if outcome.code == _NOT_IN_BATCH:
@@ -189,3 +199,13 @@ def _settle(command: Command, outcome: Outcome) -> None:
         command.answer.set_exception(outcome)
     else:
         command.answer.set_result(outcome)
+
+
+def _interrupted(error: BaseException, command: Command) -> Bitrix24Error:
+    """Our side broke off while the call was on its way."""
+    if isinstance(error, asyncio.CancelledError):
+        lost = Closed("The client was closed while the call was on its way", method=command.method)
+    else:
+        lost = Unreachable(f"Sending failed on our side ({type(error).__name__})", method=command.method)
+    lost.may_have_run = True
+    return lost

@@ -28,7 +28,7 @@ from app.bitrix24.lanes import Lane
 from app.bitrix24.limiter import Bucket, LocalBucket
 from app.bitrix24.lineup import Command
 from app.bitrix24.loader import Card, Loader
-from app.bitrix24.masking import MaskingFilter
+from app.bitrix24.masking import MaskingFilter, mask
 from app.bitrix24.operating import OperatingLedger
 from app.bitrix24.protocol import Answer
 from app.bitrix24.retry import Look, Retrying, RetryPolicy
@@ -41,7 +41,9 @@ _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/js
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _LOOSE_LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
+_IDLE_SECONDS: Final = 15.0
 _masking = MaskingFilter()
+_log = logging.getLogger(__name__)
 
 READ_TIMEOUT: Final = 65.0
 """The platform ends a request after 60 s (docs: limits); giving up before that leaves writes we know nothing of."""
@@ -52,7 +54,7 @@ class PortalClient:
     """Calls one portal through one incoming webhook. Use it from one event loop.
 
     `bucket` is shared between the processes that call this portal; without one the client has its own of
-    `requests_per_second` and `burst`. `on_rename` is awaited with the new webhook URL when the portal moved.
+    `requests_per_second` and `burst`. `on_rename` is run with the new webhook URL when the portal moved.
     `stats` counts what was done; `observe` is told of each request.
     """
 
@@ -77,11 +79,12 @@ class PortalClient:
     ) -> None:
         self._address = WebhookAddress.read(webhook_url)
         self._on_rename = on_rename
+        self._hooks: set[asyncio.Task[None]] = set()
         self.stats = Stats()
         self._http = httpx.AsyncClient(
             transport=transport,
             timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=in_flight),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS),
             follow_redirects=False,
             headers=_HEADERS,
         )
@@ -115,6 +118,7 @@ class PortalClient:
         """Stop: calls still waiting end with `Closed`, or `OutcomeUnknown` where they may have been executed."""
         await self._batcher.aclose()
         await self._loader.aclose()
+        await asyncio.gather(*self._hooks, return_exceptions=True)
         await self._http.aclose()
 
     async def call(
@@ -145,7 +149,10 @@ class PortalClient:
         return await self._retrying.run(Command(method, plain(params or {}), lane), look)
 
     async def load(self, entity_type_id: int, item_id: int, *, lane: Lane = Lane.NORMAL) -> Card:
-        """One card with all its fields, as `crm.item.get` with original custom names. Raises `NotFound`."""
+        """One card with all its fields, as `crm.item.get` with original custom names. Raises `NotFound`.
+
+        Callers that asked for the same card together get the same map: do not change it.
+        """
         return await self._loader.load(entity_type_id, item_id, lane)
 
     def walk(
@@ -182,7 +189,7 @@ class PortalClient:
         again = await self._send(moved, method, body)
         if again.status_code in _REDIRECTS:
             raise _redirected(method, again.status_code)
-        await self._remember(moved)
+        self._remember(moved)
         return again.status_code, again.content
 
     async def _send(self, address: WebhookAddress, method: str, body: bytes) -> httpx.Response:
@@ -193,13 +200,22 @@ class PortalClient:
         # Raised out here, so that the library's error, which holds the URL, is not chained to it.
         raise failure
 
-    async def _remember(self, moved: WebhookAddress) -> None:
+    def _remember(self, moved: WebhookAddress) -> None:
         if moved == self._address:
             return
         self._address = moved
         self.stats.renames += 1
-        if self._on_rename is not None:
-            await self._on_rename(moved.url)
+        if self._on_rename is not None:  # beside the call: its failure is not the call's
+            hook = asyncio.create_task(_run_hook(self._on_rename, moved.url))
+            self._hooks.add(hook)
+            hook.add_done_callback(self._hooks.discard)
+
+
+async def _run_hook(on_rename: Callable[[str], Awaitable[None]], url: str) -> None:
+    try:
+        await on_rename(url)
+    except Exception as error:  # noqa: BLE001 - whatever storing the address fails with
+        _log.warning("the portal moved, but its new address could not be stored: %s", mask(repr(error)))
 
 
 def _redirected(method: str, status: int) -> Bitrix24Error:

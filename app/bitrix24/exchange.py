@@ -4,6 +4,7 @@ Called by the batcher with the commands of one request. Writes the body, reads t
 ledger and the counters what was seen. Must not choose, wait or repeat.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from app.bitrix24.errors import Bitrix24Error, OperatingLimited, RateLimited, Te
 from app.bitrix24.lanes import Lane
 from app.bitrix24.limiter import Bucket
 from app.bitrix24.lineup import Command
+from app.bitrix24.masking import mask
 from app.bitrix24.operating import OperatingLedger
 from app.bitrix24.protocol import BATCH, Answer, BatchAnswer
 from app.bitrix24.stats import Clock, Observer, RequestSeen, Stats
@@ -21,6 +23,7 @@ Send = Callable[[str, bytes], Awaitable[tuple[int, bytes]]]
 """POST a JSON body to a method: gives HTTP status and body, raises `Unreachable` or `ServerFault`."""
 
 Outcome = Answer | Bitrix24Error
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Exchange:
         match error:
             case RateLimited():
                 self.stats.rate_limited += 1
-                await self.bucket.overflowed()
+                await self._overflow()
             case OperatingLimited():
                 self.stats.operating_limited += 1
                 self.ledger.close(BATCH if len(commands) > 1 else commands[0].method, error.reset_in)
@@ -79,6 +82,13 @@ class Exchange:
                     self._learn_seconds(commands, [seconds / len(commands)] * len(commands))
             case _:
                 pass
+
+    async def _overflow(self) -> None:
+        """A shared bucket that cannot be told does not change what became of the calls."""
+        try:
+            await self.bucket.overflowed()
+        except Exception as error:  # noqa: BLE001 - whatever a shared bucket fails with
+            _log.warning("the request bucket could not be told of a 503: %s", mask(repr(error)))
 
     def _learn(self, commands: Sequence[Command], answer: BatchAnswer, *, seconds: float) -> None:
         share = seconds / len(commands)

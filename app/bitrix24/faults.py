@@ -60,6 +60,7 @@ _BY_STATUS: Final[dict[int, type[Bitrix24Error]]] = {
 _QUOTED: Final = re.compile(r"[\"«{'“]([^\"»}'”]{1,100})[\"»}'”]")
 _TAG: Final = re.compile(r"<[^>]{0,200}>")
 _SERVER_ERROR: Final = 500
+_UNAUTHORIZED: Final = 401
 
 
 def fault(code: object, description: object, *, method: str, status: int | None = None) -> Bitrix24Error:
@@ -77,6 +78,8 @@ def fault(code: object, description: object, *, method: str, status: int | None 
 
 
 def _kind(code: str, text: str, status: int | None) -> type[Bitrix24Error]:
+    if code == "INVALID_CREDENTIALS" and status == _UNAUTHORIZED:
+        return errors.InvalidCredentials  # 403 by the docs is a missing right; 401 is a wrong webhook code
     if code in _BY_CODE:
         return _BY_CODE[code]
     if code.startswith(_FIELD_ERRORS):

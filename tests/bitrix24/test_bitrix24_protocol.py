@@ -45,6 +45,7 @@ def test_any_result_is_a_result(result):
         (401, {"error": "SOMETHING_NEW", "error_description": "x"}, errors.InvalidCredentials),
         (401, {"error": "PAYMENT_REQUIRED", "error_description": "x"}, errors.PaymentRequired),
         (403, {"error": "INVALID_CREDENTIALS", "error_description": "x"}, errors.AccessDenied),
+        (401, {"error": "INVALID_CREDENTIALS", "error_description": "x"}, errors.InvalidCredentials),
         (403, {"error": "insufficient_scope", "error_description": "x"}, errors.InsufficientScope),
         (403, {"error": "WRONG_AUTH_TYPE", "error_description": "x"}, errors.WrongAuthType),
         (404, {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}, errors.MethodNotFound),

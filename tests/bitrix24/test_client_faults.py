@@ -7,7 +7,7 @@ import pytest
 from portal_model import URL, answer_once
 
 from app.bitrix24 import errors
-from app.bitrix24.client import PortalClient
+from app.bitrix24.client import READ_TIMEOUT, PortalClient
 from app.bitrix24.lanes import Lane
 from app.bitrix24.retry import RetryPolicy
 
@@ -375,3 +375,53 @@ async def test_no_answer_means_no_result(portal, connect):
         await connect().call("crm.item.add", ADD)
     assert not caught.value.may_have_run
     assert portal.added == []
+
+
+async def test_a_failing_shared_bucket_leaves_nobody_waiting(portal, connect):
+    class Broken:
+        asked = 0
+
+        async def take(self, *, held_back):
+            self.asked += 1
+            if self.asked <= 2:
+                raise ConnectionError("the database is away")
+            return 0.0
+
+        async def overflowed(self):
+            raise ConnectionError("the database is away")
+
+    client = connect(bucket=Broken())
+    assert await asyncio.gather(client.call("profile"), client.call("profile")) == [{"ID": "7"}] * 2
+    portal.faults.append(answer_once(TOO_MANY))
+    assert await client.call("profile") == {"ID": "7"}
+    never = connect(bucket=Broken(), retry=RetryPolicy(attempts=2))
+    with pytest.raises(errors.Unreachable, match="database is away"):
+        await never.call("crm.item.add", ADD)
+
+
+async def test_a_hot_write_without_a_place_does_not_stop_the_world(portal, connect):
+    """All writing places taken, the bucket low, a read of a slower lane waiting: the loop must sleep, not spin."""
+    portal.latency = 30.0
+    client = connect(burst=8)
+    hot = [asyncio.ensure_future(client.call("crm.item.update", UPDATE, lane=Lane.HOT)) for _ in range(1)]
+    for _ in range(5):
+        await asyncio.sleep(0.1)
+        hot.append(asyncio.ensure_future(client.call("crm.item.update", UPDATE, lane=Lane.HOT)))
+    reads = asyncio.ensure_future(client.call("profile"))
+    await asyncio.gather(*hot, reads)
+    assert portal.most_in_flight <= 5
+
+
+async def test_a_failing_rename_hook_is_not_the_calls_failure(portal, connect):
+    location = "https://newname.example/rest/7/s3cr3tc0de/profile"
+    portal.faults.append(answer_once(httpx.Response(302, headers={"Location": location})))
+
+    async def on_rename(url):
+        raise RuntimeError(len(url))
+
+    assert await connect(on_rename=on_rename).call("profile") == {"ID": "7"}
+
+
+def test_the_client_outlasts_the_platforms_minute():
+    """A shorter timeout gives up on writes the portal goes on to apply."""
+    assert READ_TIMEOUT > 60

@@ -51,7 +51,7 @@ async def test_a_lone_call_goes_as_itself(portal, connect):
 
 
 async def test_calls_made_while_waiting_for_a_slot_join_the_request(portal, connect):
-    client = connect(burst=10, in_flight=4)
+    client = connect(burst=7)
     await asyncio.gather(*(client.call("crm.item.update", {**UPDATE, "id": one}) for one in range(50 * 3)))
     before = portal.requests
     calls = [asyncio.ensure_future(client.call("profile"))]
