@@ -5,12 +5,14 @@ Errors are defined where they are raised; only the root lives here, so that root
 can tell an expected failure from a defect. It must not import anything from app.
 
     OgonError
-    ├── EmbeddedPostgresError  store/cluster.py the embedded server cannot run here
-    ├── DatabaseAway           store/database.py  temporary: the database does not answer
-    ├── SecretUnreadable       store/secret_box.py  sealed with another SECRET_KEY
-    ├── RulesetConflict        store/rulesets.py  somebody published a newer version meanwhile
-    └── PortalUnknown          store/portals.py   no such portal
+    ├── EmbeddedPostgresError  store/cluster.py      the embedded server cannot run here
+    ├── DatabaseAway           store/database.py     temporary: the database does not answer
+    ├── SecretUnreadable       store/secret_box.py   sealed with another SECRET_KEY
+    ├── PortalUnknown          store/portals.py      no such portal
+    ├── PortalExists           store/portals.py      its domain is already there
+    └── RulesetConflict        store/rulesets.py     somebody published a newer version meanwhile
 
+Other packages add their own beneath it, beside the code that raises them.
 Apart stands `SettingsError` (settings.py): leaves do not import each other.
 """
 

@@ -5,6 +5,8 @@ bucket leaks at a steady rate, and at its limit requests are refused. One row pe
 statement drains and takes, on the database's clock, so processes need no common clock of their own.
 """
 
+import math
+
 from sqlalchemy import text
 
 from app.store.database import Database
@@ -42,16 +44,20 @@ _SHORTEST_WAIT = 0.001
 
 
 class SharedBucket:
-    """One portal's bucket. Safe for any number of tasks, processes and machines on the same database."""
+    """One portal's bucket. Safe for any number of tasks, processes and machines on the same database.
+
+    `margin` slots are never used: the portal may drain in whole-second steps, so it can be up to a second
+    of draining fuller than it looks from here; by default that second and one more.
+    """
 
     def __init__(
-        self, database: Database, *, portal_id: int, requests_per_second: float, burst: int, margin: int = 2
+        self, database: Database, *, portal_id: int, requests_per_second: float, burst: int, margin: int | None = None
     ) -> None:
         self._database = database
         self._portal_id = portal_id
         self._rate = requests_per_second
         self._burst = burst
-        self._margin = margin
+        self._margin = 1 + math.ceil(requests_per_second) if margin is None else margin
 
     async def take(self, *, held_back: int) -> float:
         """Take one slot and return 0.0, or return the seconds after which to ask again.

@@ -202,7 +202,10 @@ def _allows(account: Account, path: Path, wanted: int) -> bool:
 
 
 def _home_outside(data_dir: Path) -> Path:
-    home = Path(tempfile.mkdtemp(prefix="ogon-", dir=_outside()))
+    # Data that was meant to be passing stays so: it goes where such data is swept away.
+    temporary = Path(tempfile.gettempdir())
+    passing = data_dir.resolve().is_relative_to(temporary.resolve())
+    home = Path(tempfile.mkdtemp(prefix="ogon-", dir=temporary if passing else _outside()))
     home.chmod(0o711)
     (data_dir / "postgres.location").write_text(f"{home}\n")
     return home

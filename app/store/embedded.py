@@ -12,6 +12,7 @@ Starting is serialised by DATA_DIR/postgres.lock. The server listens on a unix s
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shlex
@@ -97,7 +98,7 @@ def use_embedded(
             except BaseException:
                 os.close(users)
                 raise
-    except (PermissionError, subprocess.SubprocessError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise EmbeddedPostgresError(_refusal(data_dir, error)) from error
     return EmbeddedPostgres(host=host, _users_lock=users)
 
@@ -111,12 +112,16 @@ def wait_stopped(data_dir: Path) -> None:
 
 
 def _refusal(data_dir: Path, error: Exception) -> str:
-    if os.geteuid() == 0:
+    # EINVAL: a user namespace that knows no other user.
+    if os.geteuid() == 0 and isinstance(error, OSError) and error.errno in {errno.EPERM, errno.EINVAL}:
         return (
             f"PostgreSQL does not run as root, and this process may not hand over to another user ({error}): "
             "run as a plain user, or set DATABASE_URL to a PostgreSQL server."
         )
-    return f"The embedded PostgreSQL may not use {data_dir} ({error}): make it this user's own, or choose another."
+    return (
+        f"The embedded PostgreSQL cannot use {data_dir} ({error}): give DATA_DIR a directory that this user owns, "
+        "or set DATABASE_URL to a PostgreSQL server."
+    )
 
 
 def _ensure_guardian(cluster: Cluster) -> None:
