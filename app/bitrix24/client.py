@@ -81,13 +81,7 @@ class PortalClient:
         self._on_rename = on_rename
         self._hooks: set[asyncio.Task[None]] = set()
         self.stats = Stats()
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS),
-            follow_redirects=False,
-            headers=_HEADERS,
-        )
+        self._http = _http_client(transport, httpx.Timeout(read_timeout, connect=connect_timeout))
         exchange = Exchange(
             send=self._post,
             bucket=bucket or LocalBucket(requests_per_second=requests_per_second, burst=burst, clock=clock),
@@ -100,8 +94,6 @@ class PortalClient:
         policy = retry or RetryPolicy()
         self._retrying = Retrying(self._batcher.submit, policy, clock=clock, sleep=asyncio.sleep, stats=self.stats)
         self._loader = Loader(lambda command: self._retrying.run(command, None), self.stats)
-        for name in _LOOSE_LOGGERS:
-            logging.getLogger(name).addFilter(_masking)
 
     def __repr__(self) -> str:
         return f"PortalClient({self._address})"
@@ -209,6 +201,16 @@ class PortalClient:
             hook = asyncio.create_task(_run_hook(self._on_rename, moved.url))
             self._hooks.add(hook)
             hook.add_done_callback(self._hooks.discard)
+
+
+def _http_client(transport: httpx.AsyncBaseTransport | None, timeout: httpx.Timeout) -> httpx.AsyncClient:
+    """Connections are as many as requests in flight; redirects are followed by us, with the body."""
+    for name in _LOOSE_LOGGERS:
+        logging.getLogger(name).addFilter(_masking)
+    idle = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS)
+    return httpx.AsyncClient(
+        transport=transport, timeout=timeout, limits=idle, follow_redirects=False, headers=_HEADERS
+    )
 
 
 async def _run_hook(on_rename: Callable[[str], Awaitable[None]], url: str) -> None:

@@ -22,6 +22,7 @@ DEEPEST: Final = 5
 LARGEST_ID: Final = 10**15
 _LONGEST_NAME: Final = 100
 _LONGEST_NUMBER: Final = 16
+_LONGEST_KEY: Final = 300
 
 
 class BadEvent(ValueError):  # noqa: N818 - named for what came, not for what went wrong
@@ -220,6 +221,8 @@ def _nested(body: bytes) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for part in body.split(b"&"):
         raw, _, value = part.partition(b"=")
+        if len(raw) > _LONGEST_KEY:
+            raise BadEvent("a key is too long")
         path = _path(raw)
         if not path:
             continue

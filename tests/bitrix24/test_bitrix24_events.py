@@ -120,6 +120,7 @@ def test_robot_call_without_auth_and_with_unnumbered_parts():
         pytest.param(b"event=" + b"A" * 101, id="long name"),
         pytest.param(b"event=ONX&a[b][c][d][e][f][g]=1", id="nested deeper than 5"),
         pytest.param(b"event=ONX" + b"&a=1" * 1000, id="too many keys"),
+        pytest.param(b"event=ONX&" + b"a" * 301 + b"=1", id="a long key"),
         pytest.param(b"event=ONX&a=%ff", id="not UTF-8"),
         pytest.param(b"event=ONX&a=%00", id="NUL"),
         pytest.param(b"document_id[2]=", id="no document"),
