@@ -86,8 +86,12 @@ async def running(
     portal: SandboxPortal, port: int = 0, *, tls: tuple[str, str] | None = None
 ) -> AsyncGenerator[RunningSandbox]:
     """Serve a portal while the block runs. `tls`: certificate and key files, for clients that insist."""
-    with serve_in_thread(portal, port, tls=tls) as served:
+    serving = serve_in_thread(portal, port, tls=tls)
+    served = await asyncio.to_thread(serving.__enter__)
+    try:
         yield served
+    finally:
+        await asyncio.to_thread(serving.__exit__, None, None, None)
 
 
 @contextmanager

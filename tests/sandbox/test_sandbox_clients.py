@@ -134,7 +134,8 @@ class TestB24PySdk:
 
     def test_typed_add_update_and_delete(self, client, portal):
         item = client.crm.item.add(entity_type_id=2, fields={"title": "Сделка"}).response.result["item"]
-        client.crm.item.update(entity_type_id=2, bitrix_id=item["id"], fields={"stageId": "WON"}).response
+        won = client.crm.item.update(entity_type_id=2, bitrix_id=item["id"], fields={"stageId": "WON"})
+        assert won.response.result["item"]["closed"] == "Y"
         assert portal.item(2, item["id"])["stageSemanticId"] == "S"
         assert client.crm.item.delete(entity_type_id=2, bitrix_id=item["id"]).response.result == []
 
@@ -164,11 +165,12 @@ class TestB24PySdk:
 
     def test_many_batches(self, client, portal):
         requests = [client.crm.lead.update(bitrix_id=n, fields={"TITLE": f"Б {n}"}) for n in range(1, 121)]
-        client.call_batches(requests).result
+        assert len(client.call_batches(requests).result.result) == 120
         assert portal.item(1, 120)["title"] == "Б 120"
         assert portal.stats.requests == 3
 
     def test_an_error_is_typed(self, client):
+        request = client.crm.item.get(entity_type_id=1, bitrix_id=9999)
         with pytest.raises(BitrixAPIError) as refused:
-            client.crm.item.get(entity_type_id=1, bitrix_id=9999).response
+            assert request.response
         assert refused.value.error == "NOT_FOUND"

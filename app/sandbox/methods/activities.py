@@ -172,6 +172,8 @@ def _printed(world: World, fields: Activity) -> Activity:
     for key, value in fields.items():
         if key in TIMES:
             printed[key] = world.time.read(value) or world.time.text()
+        elif key in NUMBERS:
+            printed[key] = str(as_int(value) or 0)
         elif isinstance(value, (dict, list)):
             printed[key] = value
         elif value is not None:

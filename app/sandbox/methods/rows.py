@@ -95,9 +95,9 @@ def _owner(world: World, code: Any, owner_id: Any) -> tuple[str, int]:
 def _row(world: World, code: str, owner_id: int, sent: Row) -> Row:
     product_id = as_int(sent.get("productId")) or 0
     product = world.catalog.products.get(product_id)
-    price = number(float(sent.get("price") or 0))
-    quantity = number(float(sent.get("quantity") or 1))
-    rate = float(sent.get("taxRate") or 0)
+    price = _number(sent, "price")
+    quantity = _number(sent, "quantity") if sent.get("quantity") else 1
+    rate = _number(sent, "taxRate")
     return {
         "id": world.product_rows.new_id(),
         "ownerId": owner_id,
@@ -111,9 +111,9 @@ def _row(world: World, code: str, owner_id: int, sent: Row) -> Row:
         "priceBrutto": price,
         "quantity": quantity,
         "discountTypeId": as_int(sent.get("discountTypeId")) or 2,
-        "discountRate": number(float(sent.get("discountRate") or 0)),
-        "discountSum": number(float(sent.get("discountSum") or 0)),
-        "taxRate": number(rate) if sent.get("taxRate") not in (None, "") else None,
+        "discountRate": _number(sent, "discountRate"),
+        "discountSum": _number(sent, "discountSum"),
+        "taxRate": rate if sent.get("taxRate") not in (None, "") else None,
         "taxIncluded": str(sent.get("taxIncluded") or "N"),
         "customized": "Y",
         "measureCode": as_int(sent.get("measureCode")) or 796,
@@ -123,6 +123,13 @@ def _row(world: World, code: str, owner_id: int, sent: Row) -> Row:
         "type": _CATALOG_TYPE if product else _FREE_TYPE,
         "storeId": None,
     }
+
+
+def _number(sent: Row, name: str) -> int | float:
+    try:
+        return number(float(str(sent.get(name) or 0).replace(",", ".")))
+    except (ValueError, OverflowError):
+        raise RestError("INVALID_ARG_VALUE", f"Invalid value of {name}") from None
 
 
 def _legacy_row(row: Row) -> Row:

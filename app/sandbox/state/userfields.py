@@ -61,7 +61,7 @@ class UserFields:
         row = self.of(entity_type_id)[field_id]
         for key in (*_FLAGS, "XML_ID", "SORT"):
             if key in fields and key != "MULTIPLE":
-                row[key] = str(fields[key])
+                row[key] = _sort(fields[key], 100) if key == "SORT" else str(fields[key])
         row["SETTINGS"] = {**row["SETTINGS"], **as_map(fields.get("SETTINGS"))}
         for key in LABELS:
             if key in fields:
@@ -108,7 +108,7 @@ class UserFields:
             "FIELD_NAME": name,
             "USER_TYPE_ID": kind,
             "XML_ID": fields.get("XML_ID"),
-            "SORT": str(fields.get("SORT") or 100),
+            "SORT": _sort(fields.get("SORT"), 100),
             **{flag: str(fields.get(flag) or "N") for flag in _FLAGS},
             "SETTINGS": as_map(fields.get("SETTINGS")),
         }
@@ -130,7 +130,8 @@ class UserFields:
             if known in merged and option.get("DEL") == "Y":
                 del merged[known]
             elif known in merged:
-                merged[known] = {**merged[known], **{k: str(v) for k, v in option.items()}}
+                changes = {k: _sort(v, 0) if k == "SORT" else str(v) for k, v in option.items()}
+                merged[known] = {**merged[known], **changes}
             elif option.get("VALUE"):
                 made = self._option(option, taken=list(merged.values()))
                 merged[int(made["ID"])] = made
@@ -142,13 +143,17 @@ class UserFields:
             raise RestError("ERROR_CORE", f"List item with XML_ID={xml_id} already exists.")
         made = {
             "ID": str(self.next_option),
-            "SORT": str(option.get("SORT") or 0),
+            "SORT": _sort(option.get("SORT"), 0),
             "VALUE": str(option["VALUE"]),
             "DEF": str(option.get("DEF") or "N"),
             "XML_ID": xml_id,
         }
         self.next_option += 2
         return made
+
+
+def _sort(value: Any, default: int) -> str:
+    return str(as_int(value) or default)
 
 
 def label(value: Any) -> str:
