@@ -7,6 +7,8 @@ and all of it comes from the public web. Must not be used to make text safe for 
 import html
 import re
 
+from app.domain.raw_values import one_line
+
 LONGEST = 20_000
 """Characters of a card's text that are looked at."""
 
@@ -24,4 +26,4 @@ def plain_text(raw: str) -> str:
     """One line of readable text, at most `LONGEST` characters."""
     text = _BREAK.sub(" ", _UNSEEN.sub(" ", raw[: 4 * LONGEST]))
     text = html.unescape(_BB_TAG.sub("", _HTML_TAG.sub("", text)))
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:LONGEST]
+    return one_line(text)[:LONGEST]

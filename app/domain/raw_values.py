@@ -145,7 +145,10 @@ def codes(raw: Any, items: Mapping[str, str] | None) -> tuple[str, ...]:
 
 def one_line(text: str) -> str:
     """Text without control characters and half surrogates, which PostgreSQL would not store."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in line).split())
 
 
 def sole(raw: Any) -> Any:
