@@ -49,13 +49,15 @@ def hold_said(hold: Hold) -> Message:
 
 
 def set_by_person(card: RawCard, memory: Memory, dictionary: PortalDictionary) -> bool:
-    """Whether a person put the card into its stage: another user, or ours in a stage we never wrote."""
+    """Whether a person put the card into its stage: another user, or someone under our account in a stage not ours.
+
+    A card that we made stands in a stage we never moved it to and looks like the latter; it has no run before its
+    present stage, so nothing is held back for it.
+    """
     moved_by = link(card.get("movedBy"))
     if moved_by is None:
         return False
-    if moved_by != dictionary.integration_user_id:
-        return True
-    return bool(memory.our_stages) and card.get("stageId") not in memory.our_stages
+    return moved_by != dictionary.integration_user_id or card.get("stageId") not in memory.our_stages
 
 
 def set_by_us(card: RawCard, memory: Memory, dictionary: PortalDictionary) -> bool:
