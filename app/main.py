@@ -16,7 +16,8 @@ from fastapi.staticfiles import StaticFiles
 from app.settings import Settings
 from app.store.database import Database
 from app.store.secret_box import secret_box
-from app.web import health, problems, reference
+from app.web import health, pages, problems, reference, sign_in
+from app.web.api import routes as api
 from app.web.bare import Receive, Scope, Send
 from app.web.headers import SecurityHeaders
 from app.web.intake import PATH
@@ -80,7 +81,8 @@ def create_app(settings: Settings, database: Database, *, clock: Callable[[], da
 def _furnish(app: FastAPI) -> None:
     problems.install(app)
     app.add_middleware(SecurityHeaders)  # pyright: ignore[reportArgumentType]  # its own, looser ASGI types
-    for part in (health, reference):
+    app.add_exception_handler(sign_in.SignInFirst, sign_in.to_login)
+    for part in (health, api, sign_in, pages, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 

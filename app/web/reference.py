@@ -73,7 +73,7 @@ def _operations(document: Schema) -> Iterator[tuple[str, Operation]]:
                         path=path,
                         summary=described.get("summary", ""),
                         description=described.get("description", ""),
-                        parameters=tuple(described.get("parameters", ())),
+                        parameters=tuple(_parameter(one) for one in described.get("parameters", ())),
                         answers=tuple(
                             (status, answer.get("description", ""), _content(answer))
                             for status, answer in described.get("responses", {}).items()
@@ -81,6 +81,10 @@ def _operations(document: Schema) -> Iterator[tuple[str, Operation]]:
                         body=_content(described.get("requestBody", {})),
                     ),
                 )
+
+
+def _parameter(described: Schema) -> Schema:
+    return {"required": False, "description": "", **described, "type": type_name(described.get("schema", {}))}
 
 
 def _content(described: Mapping[str, Any]) -> str:

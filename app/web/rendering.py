@@ -3,8 +3,9 @@
 Everything that reaches a template is escaped there. No page has a script; styles come from one file of ours.
 """
 
+import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
@@ -106,6 +107,7 @@ def _environment(language: str) -> Environment:
     untyped.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)
     untyped.filters["said"] = partial(said, texts)
     untyped.filters["moment"] = partial(moment, texts)
+    untyped.filters["pretty"] = pretty
     return environment
 
 
@@ -124,6 +126,11 @@ def said(texts: Catalogue, stored: Any) -> str:
             return str(stored)
 
 
-def moment(texts: Catalogue, at: datetime | None) -> str:
-    """A time of day for people, nothing for none."""
-    return "" if at is None else texts.moment(at)
+def moment(texts: Catalogue, at: datetime | None, zone: tzinfo) -> str:
+    """A time of day on the clocks of `zone`, nothing for none."""
+    return "" if at is None else texts.moment(at.astimezone(zone))
+
+
+def pretty(value: Any) -> str:
+    """Stored JSON for people: a text as it is, the rest indented."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)
