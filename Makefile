@@ -22,7 +22,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help install dev demo test check format lock clean
+.PHONY: help install dev demo test check format texts bench-intake bench-burst lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,16 @@ check: dev ## what CI checks: format, lint, types, import borders
 format: dev ## rewrite what the formatter and the safe fixes can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+texts: dev ## note new texts in the Russian catalogue; then translate the empty ones
+	$(BIN)/pybabel -q extract --no-default-keywords -k message -k marked -k _ -k gettext -k ngettext:1,2 -F app/locale/babel.cfg --sort-output --no-location --omit-header -o $(VENV)/ogon.pot app
+	$(BIN)/pybabel -q update -D ogon -i $(VENV)/ogon.pot -d app/locale --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --init-missing -l ru -w 120
+
+bench-intake: dev ## webhooks a second beside the same INSERT by pgbench
+	$(BIN)/python -m benchmarks.intake $(ARGS)
+
+bench-burst: dev ## 1,000 new leads at once: REST requests beside the least possible
+	$(BIN)/python -m benchmarks.burst $(ARGS)
 
 lock: ## write the hash-pinned lock files anew (needs uv); the runtime takes the versions the tools agree to
 	$(LOCK) --extra build --extra dev pyproject.toml -o requirements-dev.lock

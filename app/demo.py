@@ -45,17 +45,17 @@ from app.store.database import Database
 from app.store.queue import waiting_cards
 from app.store.ruleset_document import ruleset_to_document
 from app.store.secret_box import secret_box
-from app.texts import Catalogue, catalogue
+from app.texts import Catalogue, catalogue, marked
 from app.web.sessions import login_ticket
 
 LEAD, DEAL = 1, 2
 _OUTCOMES = ("deal", "company", "junk", "review", "needs_data")
 _OUTCOME_NAMES = {
-    "deal": "hot: made a deal",
-    "company": "company kept in the nurture group",
-    "junk": "junk",
-    "review": "for a person to decide",
-    "needs_data": "data needed",
+    "deal": marked("hot: made a deal"),
+    "company": marked("company kept in the nurture group"),
+    "junk": marked("junk"),
+    "review": marked("for a person to decide"),
+    "needs_data": marked("data needed"),
 }
 _GRADES = ("AAA", "BBB", "CCC", "none")
 _TERMS = ("паровой котёл", "котельная", "деаэратор", "горелка", "экономайзер", "водоподготовка")
@@ -144,8 +144,8 @@ async def _play(settings: Settings, served: RunningSandbox, out: Console, *, lea
         stage = Stage(settings, served.portal, served, database, text, out)
         await _set_up(stage)
         address = f"http://{settings.host}:{settings.port}"
-        with _service(settings) as service:
-            await _until_ready(address, service)
+        with service_process(settings) as service:
+            await until_ready(address, service)
             out.print(
                 _("The service is ready in {seconds} s; leads arrive.").format(
                     seconds=f"{time.monotonic() - started:.1f}"
@@ -187,7 +187,7 @@ async def _set_up(stage: Stage) -> None:
 
 
 @contextlib.contextmanager
-def _service(settings: Settings) -> Generator["subprocess.Popen[bytes]"]:
+def service_process(settings: Settings) -> Generator["subprocess.Popen[bytes]"]:
     """`ogon serve` as a process of its own, its log in a file; stopped as an operator would stop it."""
     log = settings.data_dir / "service.log"
     with log.open("wb") as written:
@@ -219,7 +219,7 @@ def _plain(value: Any) -> str:
             return str(value)
 
 
-async def _until_ready(address: str, service: "subprocess.Popen[bytes]") -> None:
+async def until_ready(address: str, service: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if service.poll() is not None:
@@ -259,7 +259,7 @@ async def _let_leads_arrive(stage: Stage, count: int) -> list[Arrival]:
                 await asyncio.sleep(_ARRIVAL_SECONDS)
             else:
                 await asyncio.sleep(0.25)
-                quiet = quiet + 1 if await _is_quiet(stage) else 0
+                quiet = quiet + 1 if await is_quiet(stage.database, stage.portal) else 0
             if len(arrivals) % 10 == 0 or len(arrivals) == count:
                 if _answer_deals(stage.portal, arrivals, answered):
                     quiet = 0
@@ -278,12 +278,12 @@ def _answer_deals(portal: SandboxPortal, arrivals: list[Arrival], answered: set[
     return bool(due)
 
 
-async def _is_quiet(stage: Stage) -> bool:
+async def is_quiet(database: Database, portal: SandboxPortal) -> bool:
     """Nothing under way: no event unsent, no hint waiting, no card on the queue."""
-    async with stage.database.reading() as session:
+    async with database.reading() as session:
         backlog = await journal.backlog(session)
         queued = await waiting_cards(session)
-    return not backlog.waiting and not queued and await asyncio.to_thread(stage.portal.wait_for_events, 0.1)
+    return not backlog.waiting and not queued and await asyncio.to_thread(portal.wait_for_events, 0.1)
 
 
 def _verdict(portal: SandboxPortal, lead_id: int) -> str:

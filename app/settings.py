@@ -29,8 +29,6 @@ _ADVICE = {
     "BITRIX24_APPLICATION_TOKEN": "give the token of the outbound webhook, or several separated by commas",
     "BITRIX24_REQUESTS_PER_SECOND": "give a number above 0, at most 50; 2 unless the portal's plan allows more",
     "BITRIX24_BURST": "give a whole number from 5 to 1000; 50 unless the portal's plan allows more",
-    "ADMIN_TOKEN": "give at least 8 characters without spaces, or leave it empty",
-    "SECRET_KEY": "give at least 16 characters, or leave it empty: one is generated into DATA_DIR/secret_key",
     "MODE": "give live, or shadow to judge without writing to the portal",
     "LOG_FORMAT": "give text or json",
     "UI_LANGUAGE": "give ru or en",
@@ -64,12 +62,12 @@ class Settings(BaseSettings):
     bitrix24_application_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     bitrix24_requests_per_second: float = Field(default=2.0, gt=0, le=50)
     bitrix24_burst: int = Field(default=50, ge=5, le=1000)
-    admin_token: SecretStr | None = Field(default=None, min_length=8)
-    secret_key: SecretStr | None = Field(default=None, min_length=16)
+    admin_token: SecretStr | None = None
+    secret_key: SecretStr | None = None
     mode: Mode = "live"
     log_format: LogFormat = "text"
     ui_language: Language = "ru"
-    worker_concurrency: int = Field(default=50, ge=1, le=1000)
+    worker_concurrency: int = Field(default=200, ge=1, le=1000)
     journal_keep_days: int = Field(default=90, ge=1)
 
     @field_validator("bitrix24_application_token", mode="before")

@@ -62,8 +62,6 @@ def test_tokens_are_a_set_separated_by_commas(monkeypatch):
         ("BITRIX24_WEBHOOK_URL", "portal.example/rest/1/SECRETpart/"),
         ("BITRIX24_REQUESTS_PER_SECOND", "0"),
         ("BITRIX24_BURST", "many SECRETpart"),
-        ("ADMIN_TOKEN", "short"),
-        ("SECRET_KEY", "SECRETpart"),
         ("MODE", "SECRETpart"),
         ("LOG_FORMAT", "SECRETpart"),
         ("UI_LANGUAGE", "de"),

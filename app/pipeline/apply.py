@@ -7,12 +7,12 @@ and the next run finishes it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from app.bitrix24.client import Lane, PortalClient
-from app.bitrix24.errors import NotFound
+from app.bitrix24.errors import NotFound, Permanent
 from app.domain.actions import (
     Action,
     AddComment,
@@ -26,6 +26,7 @@ from app.domain.actions import (
 )
 from app.domain.snapshot import Entity
 from app.errors import OgonError
+from app.store.runs import FinishedAction
 
 _TIMELINE_TYPES = {Entity.LEAD: "lead", Entity.DEAL: "deal", Entity.CONTACT: "contact", Entity.COMPANY: "company"}
 _ROW_OWNERS = {Entity.LEAD: "L", Entity.DEAL: "D"}
@@ -36,33 +37,55 @@ class WriteIgnored(OgonError):  # noqa: N818 - reads as the state it is
 
 
 @dataclass(frozen=True, slots=True)
-class ActionLog:
-    """How apply tells what it does: `started` before anything may be sent, `done` with the portal's answer."""
+class Applied:
+    """How the last wave of writes ended, still to be written down with the end of the run; `error` stopped it."""
 
-    started: Callable[[Iterable[str]], Awaitable[None]]
-    done: Callable[[str, Mapping[str, Any]], Awaitable[None]]
+    finished: tuple[FinishedAction, ...] = ()
+    error: Exception | None = None
 
 
-async def apply(
-    client: PortalClient,
-    actions: tuple[Action, ...],
-    *,
-    log: ActionLog,
-    lane: Lane,
-) -> None:
-    """Carry out `actions` in order.
+Between = Callable[[Sequence[FinishedAction], Sequence[str]], Awaitable[None]]
+"""Writes down, in one transaction, how a wave ended and which actions go out next."""
 
-    Raises Bitrix24Error or WriteIgnored for the first action that fails; what was done stays recorded as done.
+
+def waves(actions: Sequence[Action]) -> list[tuple[Action, ...]]:
+    """The actions in the order they may go out; those of one wave side by side."""
+    creates = [(action,) for action in actions if isinstance(action, CreateItem)]
+    moves = [(action,) for action in actions if isinstance(action, MoveItem)]
+    between = tuple(action for action in actions if not isinstance(action, CreateItem | MoveItem))
+    return [*creates, *([between] if between else []), *moves]
+
+
+async def apply(client: PortalClient, actions: Sequence[Action], *, between: Between, lane: Lane) -> Applied:
+    """Carry out `actions`, whose first wave is already recorded as started. Raises nothing of the portal's.
+
+    After the first failure the wave is finished, and nothing further goes out. An action whose outcome is unknown
+    stays recorded as started: the next run settles it before it plans.
     """
     hand = _Hand(client, lane)
     made: dict[str, int] = {}
-    for wave in _waves(actions):
-        await log.started([action.key for action in wave])
-        # Every action of a wave is let finish, so that what was written is also written down.
-        results = await asyncio.gather(*(_one(hand, action, made, log) for action in wave), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+    finished: tuple[FinishedAction, ...] = ()
+    for number, wave in enumerate(waves(actions)):
+        if number:
+            await between(finished, [action.key for action in wave])
+        ended = await asyncio.gather(*(_one(hand, action, made) for action in wave), return_exceptions=True)
+        finished = tuple(item for item in map(_finished, wave, ended) if item is not None)
+        for error in ended:
+            if isinstance(error, Exception):
+                return Applied(finished, error)
+            if isinstance(error, BaseException):
+                raise error
+    return Applied(finished)
+
+
+def _finished(action: Action, ended: dict[str, Any] | BaseException) -> FinishedAction | None:
+    match ended:
+        case dict():
+            return FinishedAction(action.key, result=ended)
+        case Permanent() | WriteIgnored():
+            return FinishedAction(action.key, "failed", error=str(ended))
+        case _:
+            return None
 
 
 async def settle(client: PortalClient, action: Action, *, lane: Lane) -> dict[str, Any] | None:
@@ -83,18 +106,11 @@ async def settle(client: PortalClient, action: Action, *, lane: Lane) -> dict[st
             return None
 
 
-def _waves(actions: tuple[Action, ...]) -> list[tuple[Action, ...]]:
-    creates = [(action,) for action in actions if isinstance(action, CreateItem)]
-    moves = [(action,) for action in actions if isinstance(action, MoveItem)]
-    between = tuple(action for action in actions if not isinstance(action, CreateItem | MoveItem))
-    return [*creates, *([between] if between else []), *moves]
-
-
-async def _one(hand: "_Hand", action: Action, made: dict[str, int], log: ActionLog) -> None:
+async def _one(hand: "_Hand", action: Action, made: dict[str, int]) -> dict[str, Any]:
     result = await hand.carry_out(action, made)
     if isinstance(action, CreateItem):
         made[action.makes] = result["id"]
-    await log.done(action.key, result)
+    return result
 
 
 class _Hand:

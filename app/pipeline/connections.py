@@ -5,11 +5,11 @@ webhook needs no restart.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from pydantic import SecretStr
 
@@ -18,6 +18,7 @@ from app.domain.messages import Say
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import PortalDictionary
 from app.pipeline import dictionary_document
+from app.pipeline.catalog import Catalog
 from app.pipeline.dictionaries import Dictionaries
 from app.pipeline.dictionary import read_dictionary
 from app.store import dictionary as kept_dictionary
@@ -28,6 +29,28 @@ from app.store.rules_in_force import rules_in_force
 from app.store.secret_box import SecretBox
 from app.texts import catalogue
 
+_RULES_SECONDS = 1.0
+_PORTAL_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """One value read anew when it is older than `seconds`; callers that come meanwhile share the reading."""
+
+    def __init__(self, seconds: float, clock: Callable[[], datetime]) -> None:
+        self._age = timedelta(seconds=seconds)
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._kept: tuple[datetime, T] | None = None
+
+    async def get(self, read: Callable[[], Awaitable[T]]) -> T:
+        """The value, read if it is due. Raises what `read` raises."""
+        async with self._lock:
+            if self._kept is None or self._clock() - self._kept[0] >= self._age:
+                self._kept = (self._clock(), await read())
+            return self._kept[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -35,13 +58,18 @@ class Connection:
 
     portal: portals.Portal
     client: PortalClient
+    catalog: Catalog
     say: Say
     _database: Database
     _dictionaries: Dictionaries
+    _rules: Kept[Ruleset]
     _clock: Callable[[], datetime]
 
     async def ruleset(self) -> Ruleset:
-        """The version in force now; asked for each card, so a published version counts from the next card on."""
+        """The version in force, at most a second old: cards that come in a burst need not each ask for it."""
+        return await self._rules.get(self._read_rules)
+
+    async def _read_rules(self) -> Ruleset:
         async with self._database.reading() as session:
             return await rules_in_force(session, self.portal.id)
 
@@ -68,7 +96,7 @@ class Connections:
         self._clock = clock
         self._dictionaries = Dictionaries(clock)
         self._open: dict[int, tuple[SecretStr, Connection]] = {}
-        self._lock = asyncio.Lock()
+        self._kept: dict[int, Kept[Connection]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,18 +109,21 @@ class Connections:
 
     async def of(self, portal_id: int) -> Connection:
         """The connection to a portal. Raises PortalUnknown, SecretUnreadable, DatabaseAway."""
+        kept = self._kept.setdefault(portal_id, Kept(_PORTAL_SECONDS, self._clock))
+        return await kept.get(lambda: self._look_up(portal_id))
+
+    async def _look_up(self, portal_id: int) -> Connection:
         async with self._database.reading() as session:
             portal = await portals.get(session, portal_id)
             secrets = await portals.secrets_of(session, self._box, portal_id)
-        async with self._lock:
-            known = self._open.get(portal_id)
-            if known is not None and known[0] == secrets.webhook_url:
-                return known[1]
-            if known is not None:
-                await known[1].client.aclose()
-            connection = self._connect(portal, secrets.webhook_url)
-            self._open[portal_id] = (secrets.webhook_url, connection)
-            return connection
+        known = self._open.get(portal_id)
+        if known is not None and known[0] == secrets.webhook_url:
+            return known[1]
+        if known is not None:
+            await known[1].client.aclose()
+        connection = self._connect(portal, secrets.webhook_url)
+        self._open[portal_id] = (secrets.webhook_url, connection)
+        return connection
 
     async def only(self, which: str | None = None) -> Connection:
         """The one portal there is, or the one with this number, domain or name. Raises PortalUnknown."""
@@ -120,7 +151,14 @@ class Connections:
         )
         client = PortalClient(webhook_url.get_secret_value(), bucket=bucket, on_rename=renamed)
         connection = Connection(
-            portal, client, catalogue(portal.language).say, self._database, self._dictionaries, self._clock
+            portal,
+            client,
+            Catalog(client),
+            catalogue(portal.language).say,
+            self._database,
+            self._dictionaries,
+            Kept(_RULES_SECONDS, self._clock),
+            self._clock,
         )
         return connection
 

@@ -40,7 +40,9 @@ async def open_queue(conninfo: SecretStr, judge: Judge) -> AsyncGenerator[App]:
         yield queue
 
 
-async def consume(queue: App, *, concurrency: int) -> None:
+async def consume(
+    queue: App, *, concurrency: int, heartbeat: float = HEARTBEAT_SECONDS, stalled_after: float = STALLED_SECONDS
+) -> None:
     """Judge cards until cancelled; then let running ones finish for a few seconds."""
     await queue.run_worker_async(
         queues=[QUEUE],
@@ -49,6 +51,6 @@ async def consume(queue: App, *, concurrency: int) -> None:
         delete_jobs="always",
         install_signal_handlers=False,
         shutdown_graceful_timeout=GRACE_SECONDS,
-        update_heartbeat_interval=HEARTBEAT_SECONDS,
-        stalled_worker_timeout=STALLED_SECONDS,
+        update_heartbeat_interval=heartbeat,
+        stalled_worker_timeout=stalled_after,
     )

@@ -5,10 +5,9 @@ the run with its plan is committed before the first write leaves, and no transac
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -22,8 +21,9 @@ from app.domain.reading import deal_facts, lead_facts
 from app.domain.record import verdict_to_json
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import LINKING_OUTCOMES, NO_LINKS, Entity, LeadSnapshot, Memory, PortalDictionary, Snapshot
+from app.domain.touch import Hold
 from app.domain.verdict import LeadVerdict, Verdict
-from app.pipeline.apply import ActionLog, apply, settle
+from app.pipeline.apply import Applied, Between, apply, settle, waves
 from app.pipeline.card import CardRef, after_moves, card_values, raw_card
 from app.pipeline.connections import Connection, Connections
 from app.pipeline.dictionaries import unknown_codes
@@ -76,22 +76,23 @@ class Process:
     async def _judge(self, card: CardRef, lane: Lane) -> None:
         connection = await self._connections.of(card.portal_id)
         judged = await self._think(connection, card, lane)
+        if Hold.STAGE_UNKNOWN in judged.plan.held:
+            # The portal's stages may have changed since we read them.
+            await connection.dictionary(refresh=True)
+            judged = await self._think(connection, card, lane)
         run_id = await self._open(card, judged)
-        error: BaseException | None = None
-        try:
-            if self._live and judged.plan:
-                await apply(connection.client, judged.plan.actions, log=self._action_log(run_id), lane=lane)
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            await asyncio.shield(self._close(card, judged, run_id, error))
+        applied = Applied()
+        if self._live and judged.plan:
+            applied = await apply(connection.client, judged.plan.actions, between=self._between(run_id), lane=lane)
+        await asyncio.shield(self._close(card, judged, run_id, applied))
+        if applied.error is not None:
+            raise applied.error
 
     async def _think(self, connection: Connection, card: CardRef, lane: Lane) -> Judged:
         now = self._clock()
         ruleset = await connection.ruleset()
         dictionary = await connection.dictionary()
-        snapshot = await _fetch(connection.client, card, ruleset, dictionary, now=now, lane=lane)
+        snapshot = await _fetch(connection, card, ruleset, dictionary, now=now, lane=lane)
         if unknown_codes(dictionary, card.entity, raw_card(snapshot)):
             dictionary = await connection.dictionary(refresh=True)
         facts = _facts(snapshot, ruleset, dictionary)
@@ -139,6 +140,7 @@ class Process:
             card=card.key,
             ruleset_version=judged.ruleset.version,
             mode="live" if self._live else "shadow",
+            opened_at=self._clock(),
             seen={
                 "stage": raw.get("stageId"),
                 "moved_time": raw.get("movedTime"),
@@ -150,27 +152,27 @@ class Process:
             verdict={**verdict_to_json(judged.verdict), "decision": judged.verdict.decision},
             plan={"actions": [action["key"] for action in actions], "held": list(judged.plan.held)},
         )
-        planned = [runs.PlannedAction(action["key"], action["kind"], action) for action in actions]
+        first = waves(judged.plan.actions)[0] if self._live and judged.plan else ()
+        going_out = {action.key for action in first}
+        planned = [
+            runs.PlannedAction(action["key"], action["kind"], action, started=action["key"] in going_out)
+            for action in actions
+        ]
         async with self._database.writing() as session:
             return await runs.open_run(session, run, planned)
 
-    def _action_log(self, run_id: int) -> ActionLog:
-        async def started(keys: Iterable[str]) -> None:
+    def _between(self, run_id: int) -> Between:
+        async def between(finished: Sequence[runs.FinishedAction], starting: Sequence[str]) -> None:
             async with self._database.writing() as session:
-                await runs.start_actions(session, run_id, keys)
+                await runs.progress(session, run_id, finished=finished, starting=starting)
 
-        async def done(key: str, result: Mapping[str, Any]) -> None:
-            async with self._database.writing() as session:
-                await runs.finish_action(session, run_id, key, state="done", result=result)
+        return between
 
-        return ActionLog(started, done)
-
-    async def _close(self, card: CardRef, judged: Judged, run_id: int, error: BaseException | None) -> None:
+    async def _close(self, card: CardRef, judged: Judged, run_id: int, applied: Applied) -> None:
         raw = raw_card(judged.snapshot)
-        done = error is None and self._live
-        values = card_values(
-            card.entity, after_moves(raw, judged.plan) if done else raw, judged.verdict, judged.dictionary
-        )
+        error = applied.error
+        standing = after_moves(raw, judged.plan) if error is None and self._live else raw
+        values = card_values(card.entity, standing, judged.verdict, judged.dictionary)
         values["facts_digest"] = judged.facts.digest()
         values["last_run_id"] = run_id
         values["judged_at"] = self._clock()
@@ -181,6 +183,7 @@ class Process:
             # Whether the card is parked now is decided with the failure, not here.
             del values["state"]
         async with self._database.writing() as session:
+            await runs.progress(session, run_id, finished=applied.finished)
             await runs.close_run(session, run_id, status="failed" if error else "done", error=_said(error))
             await cards.save(session, card.key, **values)
 
@@ -208,7 +211,7 @@ class Process:
 
 
 async def _fetch(
-    client: PortalClient,
+    connection: Connection,
     card: CardRef,
     ruleset: Ruleset,
     dictionary: PortalDictionary,
@@ -216,10 +219,20 @@ async def _fetch(
     now: datetime,
     lane: Lane,
 ) -> Snapshot:
+    client, catalog = connection.client, connection.catalog
     if card.entity is Entity.LEAD:
-        return await fetch_lead(client, card.card_id, ruleset=ruleset, dictionary=dictionary, lane=lane)
-    today = _today(now, dictionary)
-    return await fetch_deal(client, card.card_id, ruleset=ruleset, dictionary=dictionary, today=today, lane=lane)
+        return await fetch_lead(
+            client, card.card_id, ruleset=ruleset, dictionary=dictionary, lane=lane, catalog=catalog
+        )
+    return await fetch_deal(
+        client,
+        card.card_id,
+        ruleset=ruleset,
+        dictionary=dictionary,
+        today=_today(now, dictionary),
+        lane=lane,
+        catalog=catalog,
+    )
 
 
 def _facts(snapshot: Snapshot, ruleset: Ruleset, dictionary: PortalDictionary) -> Facts:

@@ -17,6 +17,8 @@ from app.store.cards import CardKey
 from app.store.database import ReadSession
 
 _HOUR = timedelta(hours=1)
+_NOT_TWICE = frozenset({"create", "comment", "todo"})
+"""Kinds of action whose repetition would show. A move that was only meant stays among `our_stages` either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,11 @@ async def recall(session: ReadSession, card: CardKey, *, moved_time: str | None,
             todo=_open_todo(actions),
             recent_moves=sum(now - move.started_at < _HOUR for move in moves),
         ),
-        tuple(action for action in actions if action.state == "started" and action.key not in done),
+        tuple(
+            action
+            for action in actions
+            if action.kind in _NOT_TWICE and action.state == "started" and action.key not in done
+        ),
     )
 
 

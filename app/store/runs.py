@@ -7,9 +7,9 @@ nobody working on it was cut off by a crash: its actions tell which writes may h
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, Table, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.cards import CardKey
@@ -30,6 +30,17 @@ class PlannedAction:
     key: str
     kind: str
     payload: Mapping[str, Any]
+    started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedAction:
+    """How one write ended; `result` is JSON, e.g. the new card's id."""
+
+    key: str
+    state: Literal["done", "skipped", "failed"] = "done"
+    result: Any = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +52,11 @@ class NewRun:
     seen: Mapping[str, Any]
     facts: Any
     facts_digest: str
+    opened_at: datetime
     verdict: Any = None
     plan: Any = None
     ruleset_version: int | None = None
     journal_id: int | None = None
-    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +110,9 @@ class Chapter:
     actions: tuple[KeptAction, ...]
 
 
+# Made once: a statement built anew for each run costs more than running it.
+_INSERT_RUN = insert(cast("Table", RunRow.__table__)).returning(RunRow.id)
+_INSERT_ACTION = insert(cast("Table", ActionRow.__table__))
 _RUN = Record(Run, RunRow)
 _ACTION = Record(KeptAction, ActionRow)
 
@@ -106,8 +120,8 @@ _ACTION = Record(KeptAction, ActionRow)
 async def open_run(session: WriteSession, new: NewRun, actions: Sequence[PlannedAction] = ()) -> int:
     """Write the run and its plan down; the run's number. Commit before the first write to the portal."""
     told = {field.name: getattr(new, field.name) for field in fields(NewRun) if field.name != "card"}
-    values = new.card._asdict() | {name: value for name, value in told.items() if value is not None}
-    run_id = (await session.scalars(insert(RunRow).values(values).returning(RunRow.id))).one()
+    values = new.card._asdict() | told
+    run_id: int = (await session.execute(_INSERT_RUN, values)).scalar_one()
     if actions:
         rows = [
             {
@@ -117,10 +131,12 @@ async def open_run(session: WriteSession, new: NewRun, actions: Sequence[Planned
                 "key": action.key,
                 "kind": action.kind,
                 "payload": dict(action.payload),
+                "state": "started" if action.started else "planned",
+                "started_at": new.opened_at if action.started else None,
             }
             for position, action in enumerate(actions)
         ]
-        await session.execute(insert(ActionRow).values(rows))
+        await session.execute(_INSERT_ACTION, rows)
     return run_id
 
 
@@ -140,13 +156,21 @@ async def close_run(
     )
 
 
-async def start_actions(session: WriteSession, run_id: int, keys: Iterable[str]) -> None:
-    """These writes go out now: after a crash, look for them in the portal before repeating them."""
-    await session.execute(
-        update(ActionRow)
-        .where(ActionRow.run_id == run_id, ActionRow.key.in_(list(keys)))
-        .values(state="started", started_at=func.now())
-    )
+async def progress(
+    session: WriteSession, run_id: int, *, finished: Sequence[FinishedAction] = (), starting: Iterable[str] = ()
+) -> None:
+    """Write down how some writes ended and which go out now.
+
+    After a crash, what is started and not finished is looked for in the portal before it is repeated.
+    """
+    for action in finished:
+        await finish_action(session, run_id, action.key, state=action.state, result=action.result, error=action.error)
+    if keys := list(starting):
+        await session.execute(
+            update(ActionRow)
+            .where(ActionRow.run_id == run_id, ActionRow.key.in_(keys))
+            .values(state="started", started_at=func.clock_timestamp())
+        )
 
 
 async def finish_action(

@@ -23,7 +23,7 @@ def _run(card: CardKey, moved_time: str | None = "2026-01-05T12:00:00+03:00", **
         seen={"stage": "NEW", "moved_time": moved_time},
         facts={"steam": "3.5"},
         facts_digest="d1",
-        **more,
+        **{"opened_at": datetime(2026, 1, 5, 9, 0, tzinfo=UTC), **more},
     )
 
 
@@ -50,7 +50,7 @@ async def test_two_actions_with_one_key_are_refused(write_session, lead):
 
 async def test_actions_are_started_and_finished(write_session, lead):
     run_id = await runs.open_run(write_session, _run(lead), [MOVE, COMMENT, PlannedAction("k3", "todo", {})])
-    await runs.start_actions(write_session, run_id, [MOVE.key, COMMENT.key])
+    await runs.progress(write_session, run_id, starting=[MOVE.key, COMMENT.key])
     await runs.finish_action(write_session, run_id, MOVE.key, state="done", result={"id": 5})
     await runs.finish_action(write_session, run_id, COMMENT.key, state="failed", error="no\x00")
     move, comment, todo = await runs.actions_of(write_session, run_id)
