@@ -7,12 +7,14 @@ that stands still looks like a quiet day.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from procrastinate import App
 
 from app.pipeline.connections import Connections
-from app.pipeline.jobs import STALLED_SECONDS, consume, open_queue
+from app.pipeline.jobs import HEARTBEAT_SECONDS, STALLED_SECONDS, consume, open_queue
 from app.pipeline.process import Process
 from app.settings import Settings
 from app.store import journal, timers
@@ -22,32 +24,52 @@ from app.store.secret_box import secret_box
 
 _log = structlog.get_logger()
 
-# How long the oldest hint of a card waits for the rest of its burst: one save in the portal raises several events.
-_SETTLE = timedelta(milliseconds=400)
-_DISPATCH_EVERY = 0.1
-_TIMERS_EVERY = 1.0
-_RECOVER_EVERY = 10.0
 _AFTER_FAULT = 2.0
 
 
-async def run_worker(settings: Settings, database: Database) -> None:
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often the loops turn, in seconds; the stories that tests tell are told faster.
+
+    `settle`: how long the oldest hint of a card waits for the rest of its burst, since one save in the portal raises
+    several events. `heartbeat`, `stalled`: how often a worker shows that it lives, and after what silence it is dead.
+    """
+
+    settle: float = 0.4
+    dispatch: float = 0.1
+    timers: float = 1.0
+    recovery: float = 10.0
+    heartbeat: float = HEARTBEAT_SECONDS
+    stalled: float = STALLED_SECONDS
+
+
+STEADY = Rhythm()
+
+
+async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm = STEADY) -> None:
     """Work until cancelled; then finish or hand back what is under way within about ten seconds."""
     async with Connections(database, secret_box(settings), clock=_now) as connections:
         process = Process(database, connections, live=settings.mode == "live", clock=_now)
         async with open_queue(database.conninfo, process.judge) as queue, asyncio.TaskGroup() as group:
-            group.create_task(_supervised("queue", lambda: consume(queue, concurrency=settings.worker_concurrency)))
-            group.create_task(_every(_DISPATCH_EVERY, "dispatcher", lambda: _dispatch(database)))
-            group.create_task(_every(_TIMERS_EVERY, "timers", lambda: _fire_timers(database)))
-            group.create_task(_every(_RECOVER_EVERY, "recovery", lambda: _recover(database)))
+            group.create_task(_supervised("queue", lambda: _consume(queue, settings, rhythm)))
+            group.create_task(_every(rhythm.dispatch, "dispatcher", lambda: _dispatch(database, rhythm)))
+            group.create_task(_every(rhythm.timers, "timers", lambda: _fire_timers(database)))
+            group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(database, rhythm)))
+
+
+async def _consume(queue: App, settings: Settings, rhythm: Rhythm) -> None:
+    await consume(
+        queue, concurrency=settings.worker_concurrency, heartbeat=rhythm.heartbeat, stalled_after=rhythm.stalled
+    )
 
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - a root reads the clock and hands it down
 
 
-async def _dispatch(database: Database) -> None:
+async def _dispatch(database: Database, rhythm: Rhythm) -> None:
     async with database.writing() as session:
-        await dispatch(session, settle=_SETTLE)
+        await dispatch(session, settle=timedelta(seconds=rhythm.settle))
 
 
 async def _fire_timers(database: Database) -> None:
@@ -68,9 +90,9 @@ async def _fire_timers(database: Database) -> None:
         )
 
 
-async def _recover(database: Database) -> None:
+async def _recover(database: Database, rhythm: Rhythm) -> None:
     async with database.writing() as session:
-        released = await release_stalled(session, older_than=timedelta(seconds=STALLED_SECONDS))
+        released = await release_stalled(session, older_than=timedelta(seconds=rhythm.stalled))
     if released:
         _log.warning("work of a dead worker was put back on the queue", cards=released)
 
