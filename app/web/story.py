@@ -31,7 +31,7 @@ from app.web.shapes import (
     RunView,
     VerdictView,
 )
-from app.web.words import CRITERIA
+from app.web.words import CRITERIA, FACTS
 
 Stored = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ class Teller:
         criterion = str(stored.get("criterion", ""))
         return FindingView(
             criterion=criterion,
-            label=self._criterion(criterion),
+            label=self._called(criterion, CRITERIA),
             truth=str(stored.get("truth", "unknown")),
             why=said(self.texts, stored.get("why")),
             flip=FlipView(
@@ -124,9 +124,9 @@ class Teller:
             else None,
         )
 
-    def _criterion(self, name: str) -> str:
-        if name in CRITERIA:
-            return self.texts.gettext(CRITERIA[name])
+    def _called(self, name: str, own_words: Mapping[str, str]) -> str:
+        if name in own_words:
+            return self.texts.gettext(own_words[name])
         return self.texts.say(called(name))
 
     def _facts(self, stored: Any) -> list[FactView]:
@@ -139,7 +139,7 @@ class Teller:
     def _fact(self, fact: Fact, stored_value: Any) -> FactView:
         return FactView(
             name=fact.name,
-            label=self.texts.say(called(fact.name)),
+            label=self._called(fact.name, FACTS),
             kind=fact.kind.value,
             value=stored_value,
             text="" if fact.value is None else self._value(fact.name, fact.value),

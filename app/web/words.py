@@ -60,13 +60,15 @@ COUNTED = {
     "webhook_refused": _("Deliveries with a wrong or missing token"),
     "webhook_malformed": _("Requests that were no delivery"),
 }
-# Criteria that go by the name of a fact are called as the fact is.
-CRITERIA = {
-    "client": _("Target client"),
-    "request": _("Fitting request"),
-    "minimum": _("Minimum"),
-    "regular": _("Regular buyer"),
-    "trial": _("Trial delivery"),
+# What the domain has no word of its own for; other criteria and facts are called as it calls them.
+CRITERIA = {"client": _("Target client"), "request": _("Fitting request"), "minimum": _("Minimum")}
+FACTS = {
+    "rows": _("Product rows"),
+    "lead_rows": _("Product rows of the lead"),
+    "text": _("Text of the card"),
+    "lead_text": _("Text of the lead"),
+    "company_linked": _("A company is linked"),
+    "won_deals": _("Won deals of the company"),
 }
 EXEMPTIONS = {
     "regular": _("a regular buyer who took little this once"),
