@@ -40,7 +40,7 @@ class Pace:
     held_back: int = 3
     linger: float = 0.002
     target_seconds: float = 5.0
-    hot_seconds: float = 0.05
+    hot_seconds: float = 0.03
     short_seconds: float = 0.25
     hot_frequent: float = 1.0
 
@@ -128,7 +128,19 @@ class Batcher:
         if self._spare_slot:
             self._spare_slot = False
             return 0.0
-        return await self._exchange.bucket.take(held_back=0 if lane is Lane.HOT else self._pace.held_back)
+        return await self._exchange.bucket.take(held_back=self._held_back(lane))
+
+    def _held_back(self, lane: Lane) -> int:
+        """The end of a backlog may use the slots held back, all but one, where no hot call came lately.
+
+        It would wait for them with nobody there to need them; a backlog that goes on leaves them alone.
+        """
+        if lane is Lane.HOT:
+            return 0
+        held_back = self._pace.held_back
+        hot_lately = bool(self._hot_sent) and self._hot_sent[-1] >= self._exchange.clock() - _FREQUENT_SECONDS
+        ending = len(self._lineup) <= (held_back - 1) * self._lineup.largest
+        return min(1, held_back) if ending and not hot_lately else held_back
 
     async def _wait(self, seconds: float | None) -> None:
         """Until something changed, or so many seconds."""
