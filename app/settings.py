@@ -33,6 +33,8 @@ _ADVICE = {
     "LOG_FORMAT": "give text or json",
     "UI_LANGUAGE": "give ru or en",
     "WORKER_CONCURRENCY": "give a whole number from 1 to 1000",
+    "SWEEP_EVERY": "give a whole number of seconds from 10 to 86400, or 0 to sweep only by `ogon sweep`",
+    "SWEEP_SINCE_DAYS": "give a whole number of days, 1 or more",
     "JOURNAL_KEEP_DAYS": "give a whole number of days, 1 or more",
 }
 
@@ -68,6 +70,8 @@ class Settings(BaseSettings):
     log_format: LogFormat = "text"
     ui_language: Language = "ru"
     worker_concurrency: int = Field(default=200, ge=1, le=1000)
+    sweep_every: int = Field(default=300, ge=0, le=86400)
+    sweep_since_days: int = Field(default=30, ge=1, le=3650)
     journal_keep_days: int = Field(default=90, ge=1)
 
     @field_validator("bitrix24_application_token", mode="before")
@@ -75,6 +79,13 @@ class Settings(BaseSettings):
     def _split_tokens(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("sweep_every")
+    @classmethod
+    def _not_all_the_time(cls, value: int) -> int:
+        if 0 < value < 10:
+            raise ValueError("too often")
         return value
 
     @field_validator("database_url")

@@ -50,6 +50,7 @@ class CardValues(TypedDict, total=False):
     attempts: int
     first_seen_at: datetime
     judged_at: datetime | None
+    read_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ class Card:
     attempts: int
     first_seen_at: datetime
     judged_at: datetime | None
+    read_at: datetime | None
 
     @property
     def key(self) -> CardKey:

@@ -92,6 +92,8 @@ class JournalRow(Base):
             "ix_journal_undispatched", "lane", "id", postgresql_where=text("dispatched_at IS NULL AND rejected IS NULL")
         ),
         Index("ix_journal_portal_id_card", "portal_id", "entity_type_id", "card_id", "id"),
+        # Rows arrive in the order of time: a summary of block ranges finds a day, and costs the intake nothing.
+        Index("ix_journal_received_at", "received_at", postgresql_using="brin"),
         {"comment": "Everything that ever asked for a card to be judged, in order of arrival; the queue's record."},
     )
 
@@ -162,6 +164,10 @@ class CardRow(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     judged_at: Mapped[datetime | None]
+    # When the portal was asked for what the last run judged; before `judged_at`, by however long the writes took.
+    read_at: Mapped[datetime | None]
+    # The `updatedTime` that a sweep last asked about while the card was parked or gone: it asks once for each.
+    swept_time: Mapped[datetime | None]
 
 
 class RunRow(Base):
@@ -278,3 +284,63 @@ class GapRow(Base):
     noticed_at: Mapped[datetime]
     reason: Mapped[str]
     swept_at: Mapped[datetime | None]
+
+
+class CursorRow(Base):
+    __tablename__ = "cursors"
+    __table_args__ = (
+        {"comment": "How far each source of the sweep has been read without an error, by portal; it resumes there."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    floor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    since: Mapped[datetime | None]
+    through: Mapped[datetime | None]
+    moved_at: Mapped[datetime]
+
+
+class SweepRow(Base):
+    __tablename__ = "sweeps"
+    __table_args__ = ({"comment": "The state of sweeping, one row per portal: when, how far, and what went wrong."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    complete_at: Mapped[datetime | None]
+    gap_id: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    failures: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    error: Mapped[str | None]
+    utc_offset: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class StageMoveRow(Base):
+    __tablename__ = "stage_moves"
+    __table_args__ = (
+        Index("ix_stage_moves_card", "portal_id", "entity_type_id", "card_id", "history_id"),
+        {"comment": "Each hop of a card between stages, from the portal's stage history; kept for reports."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    history_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger)
+    type_id: Mapped[int] = mapped_column(SmallInteger)
+    stage_id: Mapped[str]
+    category_id: Mapped[int | None] = mapped_column(Integer)
+    semantics: Mapped[str | None]
+    created_time: Mapped[datetime | None]
+
+
+class ChangedCardRow(Base):
+    __tablename__ = "changed_cards"
+    __table_args__ = (
+        {"comment": "Which leads and deals a sweep saw changed, by the portal's calendar day; proof of completeness."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    changed_at: Mapped[datetime]
