@@ -19,7 +19,7 @@ from app.pipeline.process import Process
 from app.settings import Settings
 from app.store import journal, timers
 from app.store.database import Database
-from app.store.queue import dispatch, release_stalled
+from app.store.queue import dispatch, release_stalled, something_waits
 from app.store.secret_box import secret_box
 
 _log = structlog.get_logger()
@@ -68,6 +68,9 @@ def _now() -> datetime:
 
 
 async def _dispatch(database: Database, rhythm: Rhythm) -> None:
+    async with database.autocommitting() as connection:
+        if not await something_waits(connection):
+            return
     async with database.writing() as session:
         await dispatch(session, settle=timedelta(seconds=rhythm.settle))
 

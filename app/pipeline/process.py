@@ -131,7 +131,7 @@ class Process:
         found = await settle(client, action_from_json(action.payload), lane=lane)
         state = "skipped" if found is None else "done"
         async with self._database.writing() as session:
-            await runs.finish_action(session, action.run_id, action.key, state=state, result=found)
+            await runs.progress(session, action.run_id, finished=[runs.FinishedAction(action.key, state, found)])
 
     async def _open(self, card: CardRef, judged: Judged) -> int:
         raw = raw_card(judged.snapshot)

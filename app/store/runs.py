@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Table, and_, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from app.store.cards import CardKey
 from app.store.database import ReadSession, WriteSession
@@ -113,6 +113,17 @@ class Chapter:
 # Made once: a statement built anew for each run costs more than running it.
 _INSERT_RUN = insert(cast("Table", RunRow.__table__)).returning(RunRow.id)
 _INSERT_ACTION = insert(cast("Table", ActionRow.__table__))
+_FINISH_ACTION = text("""
+    UPDATE actions SET state = :state, finished_at = now(), result = :result, error = :error
+    WHERE run_id = :run_id AND key = :key
+""").bindparams(bindparam("result", type_=JSONB(none_as_null=True)))
+_START_ACTIONS = text("""
+    UPDATE actions SET state = 'started', started_at = clock_timestamp() WHERE run_id = :run_id AND key = ANY(:keys)
+""")
+_CLOSE_RUN = text("""
+    UPDATE runs SET status = :status, error = :error, closed_at = coalesce(CAST(:closed_at AS timestamptz), now())
+    WHERE id = :run_id AND status = 'open'
+""")
 _RUN = Record(Run, RunRow)
 _ACTION = Record(KeptAction, ActionRow)
 
@@ -149,11 +160,8 @@ async def close_run(
     closed_at: datetime | None = None,
 ) -> None:
     """End the run; one that is closed already stays as it was."""
-    await session.execute(
-        update(RunRow)
-        .where(RunRow.id == run_id, RunRow.status == "open")
-        .values(status=status, error=_text(error), closed_at=closed_at or func.now())
-    )
+    ended = {"run_id": run_id, "status": status, "error": _text(error), "closed_at": closed_at}
+    await session.execute(_CLOSE_RUN, ended)
 
 
 async def progress(
@@ -163,31 +171,14 @@ async def progress(
 
     After a crash, what is started and not finished is looked for in the portal before it is repeated.
     """
-    for action in finished:
-        await finish_action(session, run_id, action.key, state=action.state, result=action.result, error=action.error)
+    if finished:
+        ended = [
+            {"run_id": run_id, "key": one.key, "state": one.state, "result": one.result, "error": _text(one.error)}
+            for one in finished
+        ]
+        await session.execute(_FINISH_ACTION, ended)
     if keys := list(starting):
-        await session.execute(
-            update(ActionRow)
-            .where(ActionRow.run_id == run_id, ActionRow.key.in_(keys))
-            .values(state="started", started_at=func.clock_timestamp())
-        )
-
-
-async def finish_action(
-    session: WriteSession,
-    run_id: int,
-    key: str,
-    *,
-    state: Literal["done", "skipped", "failed"],
-    result: Any = None,
-    error: str | None = None,
-) -> None:
-    """The write is made, was not needed, or was refused; `result` is JSON, e.g. the new card's id."""
-    await session.execute(
-        update(ActionRow)
-        .where(ActionRow.run_id == run_id, ActionRow.key == key)
-        .values(state=state, finished_at=func.now(), result=result, error=_text(error))
-    )
+        await session.execute(_START_ACTIONS, {"run_id": run_id, "keys": keys})
 
 
 async def get(session: ReadSession, run_id: int) -> Run | None:

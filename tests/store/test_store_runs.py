@@ -51,8 +51,11 @@ async def test_two_actions_with_one_key_are_refused(write_session, lead):
 async def test_actions_are_started_and_finished(write_session, lead):
     run_id = await runs.open_run(write_session, _run(lead), [MOVE, COMMENT, PlannedAction("k3", "todo", {})])
     await runs.progress(write_session, run_id, starting=[MOVE.key, COMMENT.key])
-    await runs.finish_action(write_session, run_id, MOVE.key, state="done", result={"id": 5})
-    await runs.finish_action(write_session, run_id, COMMENT.key, state="failed", error="no\x00")
+    ended = [
+        runs.FinishedAction(MOVE.key, result={"id": 5}),
+        runs.FinishedAction(COMMENT.key, "failed", error="no\x00"),
+    ]
+    await runs.progress(write_session, run_id, finished=ended)
     move, comment, todo = await runs.actions_of(write_session, run_id)
     assert (move.state, move.result, move.error) == ("done", {"id": 5}, None)
     assert move.started_at is not None
@@ -74,7 +77,7 @@ async def test_last_done_action_is_the_newest_of_all_runs(write_session, lead):
     assert await runs.last_done_action(write_session, portal_id=lead.portal_id, key=MOVE.key) is None
     ids = [await runs.open_run(write_session, _run(lead), [MOVE]) for _ in range(3)]
     for run_id in ids[:2]:
-        await runs.finish_action(write_session, run_id, MOVE.key, state="done", result={"run": run_id})
+        await runs.progress(write_session, run_id, finished=[runs.FinishedAction(MOVE.key, result={"run": run_id})])
     found = await runs.last_done_action(write_session, portal_id=lead.portal_id, key=MOVE.key)
     assert (found.run_id, found.result) == (ids[1], {"run": ids[1]})
     assert await runs.last_done_action(write_session, portal_id=lead.portal_id + 1, key=MOVE.key) is None
