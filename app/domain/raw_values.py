@@ -48,7 +48,7 @@ def is_empty(raw: Any) -> bool:
 
 def is_zero(raw: Any) -> bool:
     """0 in any print: `0`, `"0"`, `"0.00"`, `"0.00|RUB"`; empty where a zero stands for "not filled in"."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+    if not isinstance(raw, int | float | str):
         return False
     digits = str(raw).partition("|")[0].strip()
     return bool(re.fullmatch(r"0+(?:[.,]0*)?", digits))

@@ -5,15 +5,16 @@ so that the facts stored with a run can be judged again by another ruleset on an
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
 from app.domain import raw_values
 from app.domain.facts import Fact, Facts, FactValue, Kind, Row
 from app.domain.messages import Message, message
 from app.domain.plain_text import plain_text
 from app.domain.raw_values import NotUnderstoodError, is_empty, is_zero
-from app.domain.ruleset import FactDefinition, FactSource, Ruleset
+from app.domain.ruleset import FactSource, Ruleset
 from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictionary, RawCard
 
 REQUEST_ANSWER = "request_answer"
@@ -21,7 +22,6 @@ LEAD_REQUEST_ANSWER = "lead_request_answer"
 BASE_CURRENCY = "RUB"
 """The ruleset's amounts are in it; an amount without any currency is taken to be."""
 
-_Cards: TypeAlias = Mapping[str, RawCard | None]
 _ENTITIES = {"lead": Entity.LEAD, "company": Entity.COMPANY, "deal": Entity.DEAL}
 
 
@@ -30,19 +30,19 @@ def lead_facts(snapshot: LeadSnapshot, ruleset: Ruleset, dictionary: PortalDicti
 
     Gathered: `rows`, `text`, `company_title`, `company_linked`.
     """
-    cards: _Cards = {"lead": snapshot.lead, "company": snapshot.company}
-    read = [
-        _fact(definition.name, definition, sources, cards, dictionary)
-        for definition in ruleset.facts
-        if (sources := [source for source in definition.sources if source.card in cards])
-    ]
+    lead, company = snapshot.lead, snapshot.company
+    reader = _Reader({"lead": lead, "company": company}, _unread(lead, companyId=company), dictionary)
     return Facts(
         [
-            *read,
+            *(
+                reader.fact(definition.name, definition.kind, sources)
+                for definition in ruleset.facts
+                if (sources := [source for source in definition.sources if source.card in reader.cards])
+            ),
             _rows("rows", "lead", snapshot.rows),
-            _text("text", snapshot.lead),
-            _company_title(snapshot.lead, snapshot.company),
-            _company_linked("lead", snapshot.lead, snapshot.company),
+            _text("text", lead),
+            _company_title(lead, company),
+            _company_linked("lead", lead, company),
         ]
     )
 
@@ -53,126 +53,140 @@ def deal_facts(snapshot: DealSnapshot, ruleset: Ruleset, dictionary: PortalDicti
     Gathered: `rows`, `won_deals` (close dates of the company's other won deals), `company_linked`, and of the source
     lead `lead_rows`, `lead_text`, `lead_request_answer`.
     """
-    cards: _Cards = {"deal": snapshot.deal, "company": snapshot.company, "lead": snapshot.lead}
-    order = list(cards)
-    read = [
-        _fact(
-            LEAD_REQUEST_ANSWER if definition.name == REQUEST_ANSWER else definition.name,
-            definition,
-            sorted(definition.sources, key=lambda source: order.index(source.card)),
-            cards,
-            dictionary,
-        )
-        for definition in ruleset.facts
-    ]
+    deal, company, lead = snapshot.deal, snapshot.company, snapshot.lead
+    unread = _unread(deal, companyId=company, leadId=lead)
+    reader = _Reader({"deal": deal, "company": company, "lead": lead}, unread, dictionary)
+    order = list(reader.cards)
     return Facts(
         [
-            *read,
+            *(
+                reader.fact(
+                    LEAD_REQUEST_ANSWER if definition.name == REQUEST_ANSWER else definition.name,
+                    definition.kind,
+                    sorted(definition.sources, key=lambda source: order.index(source.card)),
+                )
+                for definition in ruleset.facts
+            ),
             _rows("rows", "deal", snapshot.rows),
             _rows("lead_rows", "lead", snapshot.lead_rows),
-            _text("lead_text", snapshot.lead or {}),
+            _text("lead_text", lead or {}),
             _won_deals(snapshot),
-            _company_linked("deal", snapshot.deal, snapshot.company),
+            _company_linked("deal", deal, company),
         ]
     )
 
 
-def _fact(
-    name: str,
-    definition: FactDefinition,
-    sources: Sequence[FactSource],
-    cards: _Cards,
-    dictionary: PortalDictionary,
-) -> Fact:
-    """The first known source wins; a later one is kept beside it, and so is the trouble with an earlier one."""
-    known: list[tuple[str, FactValue]] = []
-    problem: Message | None = None
-    for source in sources:
-        card = cards[source.card]
-        if card is None:
-            continue
-        try:
-            value = _value(definition.kind, source, card, dictionary)
-        except NotUnderstoodError as error:
-            problem = problem or error.problem
-            continue
-        if value is not None:
-            known.append((_place(source), value))
-    if not known and problem is None and definition.kind is Kind.FLAG:
-        known = _unticked(sources, cards, dictionary)
-    if not known:
-        return Fact(name, definition.kind, None, problem=problem)
-    (place, value), *others = known
-    return Fact(name, definition.kind, value, place, problem, tuple(others))
+def _linked(raw: Any) -> bool:
+    """The portal prints null, `""`, 0 or `"0"` for no link (api-reference/crm/universal/crm-item-get)."""
+    return not (is_empty(raw) or is_zero(raw))
 
 
-def _unticked(
-    sources: Sequence[FactSource], cards: _Cards, dictionary: PortalDictionary
-) -> list[tuple[str, FactValue]]:
-    """An unchecked box is No, also where the portal prints nothing for it; a field that does not exist is no box."""
-    for source in sources:
-        card = cards[source.card]
-        exists = (_ENTITIES[source.card], source.field) in dictionary.fields
-        if card is not None and (exists or source.field in card):
-            return [(_place(source), False)]
-    return []
+def _unread(card: RawCard, **linked: RawCard | None) -> Mapping[str, Message]:
+    """Cards that are linked and yet not there: what they say is not known, and neither is what they would overrule."""
+    problems = {
+        "companyId": message("the company card could not be read"),
+        "leadId": message("the lead could not be read"),
+    }
+    return {
+        field.removesuffix("Id"): problems[field]
+        for field, found in linked.items()
+        if found is None and _linked(card.get(field))
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads facts off some cards of one portal."""
+
+    cards: Mapping[str, RawCard | None]
+    unread: Mapping[str, Message]
+    dictionary: PortalDictionary
+
+    def fact(self, name: str, kind: Kind, sources: Sequence[FactSource]) -> Fact:
+        """The first known source wins; a later one is kept beside it, and so is the trouble with an earlier one."""
+        known: list[tuple[str, FactValue]] = []
+        problem: Message | None = None
+        for source in sources:
+            if source.card in self.unread:
+                problem = problem if known else problem or self.unread[source.card]
+                break
+            try:
+                value = self._value(kind, source)
+            except NotUnderstoodError as error:
+                problem = problem or error.problem
+                continue
+            if value is not None:
+                known.append((_place(source), value))
+        if not known and problem is None and kind is Kind.FLAG:
+            known = self._unticked(sources)
+        if not known:
+            return Fact(name, kind, None, problem=problem)
+        (place, value), *others = known
+        return Fact(name, kind, value, place, problem, tuple(others))
+
+    def _unticked(self, sources: Sequence[FactSource]) -> list[tuple[str, FactValue]]:
+        """An unchecked box is No, also where the portal prints nothing; a field that does not exist is no box."""
+        for source in sources:
+            card = self.cards[source.card]
+            exists = (_ENTITIES[source.card], source.field) in self.dictionary.fields
+            if card is not None and (exists or source.field in card):
+                return [(_place(source), False)]
+        return []
+
+    def _value(self, kind: Kind, source: FactSource) -> FactValue | None:
+        """One source's value, None when empty. Raises NotUnderstoodError."""
+        card = self.cards[source.card] or {}
+        raw = card.get(source.field)
+        items = self.dictionary.enumerations.get((_ENTITIES[source.card], source.field))
+        if is_empty(raw) or ((source.zero_is_empty or items is not None) and is_zero(raw)):
+            return None
+        match kind:
+            case Kind.NUMBER:
+                currency = str(card.get("currencyId") or BASE_CURRENCY) if source.money else BASE_CURRENCY
+                return self._roubles(raw, currency)
+            case Kind.FLAG:
+                return raw_values.box(raw)
+            case Kind.DATE:
+                return raw_values.day(raw)
+            case Kind.CODE:
+                return self._known_code(raw_values.code(raw, items), items)
+            case Kind.CODES:
+                return raw_values.codes(raw, items) or None
+            case Kind.TEXT:
+                return raw_values.one_line(str(raw_values.sole(raw))) or None
+            case Kind.DATES | Kind.ROWS:
+                return None  # gathered, never read from one field
+            case _:
+                assert_never(kind)
+
+    def _roubles(self, raw: Any, currency: str) -> Decimal:
+        """A number; money is turned into RUB by the portal's rate, a currency printed with it going first."""
+        value, printed = raw_values.number(raw)
+        currency = raw_values.one_line(printed or currency).upper()
+        if currency == BASE_CURRENCY:
+            return value
+        rate = self.dictionary.rates.get(currency)
+        if rate is None or not rate.is_finite() or rate <= 0:
+            raise NotUnderstoodError(
+                message(
+                    "{amount} {currency}: the portal has no rate for {currency}",
+                    amount=value,
+                    currency=raw_values.shown(currency),
+                )
+            )
+        return raw_values.plain_number((value * rate).quantize(Decimal("0.01")))
+
+    def _known_code(self, read: str, items: Mapping[str, str] | None) -> str:
+        """A bare number is a code only where the portal says so; else it is the id of a list item not read yet."""
+        if items is None and read.isdecimal() and read not in self.dictionary.industries:
+            raise NotUnderstoodError(
+                message("the portal does not know the list item “{value}”", value=raw_values.shown(read))
+            )
+        return read
 
 
 def _place(source: FactSource) -> str:
     return f"{source.card}.{source.field}"
-
-
-def _value(kind: Kind, source: FactSource, card: RawCard, dictionary: PortalDictionary) -> FactValue | None:
-    """One source's value, None when empty. Raises NotUnderstoodError."""
-    raw = card.get(source.field)
-    items = dictionary.enumerations.get((_ENTITIES[source.card], source.field))
-    if is_empty(raw) or ((source.zero_is_empty or items is not None) and is_zero(raw)):
-        return None
-    match kind:
-        case Kind.NUMBER:
-            return _number(raw, source, card, dictionary)
-        case Kind.FLAG:
-            return raw_values.box(raw)
-        case Kind.DATE:
-            return raw_values.day(raw)
-        case Kind.CODE:
-            return _known_code(raw_values.code(raw, items), items, dictionary)
-        case Kind.CODES:
-            return raw_values.codes(raw, items) or None
-        case Kind.TEXT:
-            return raw_values.one_line(str(raw_values.sole(raw))) or None
-        case Kind.DATES | Kind.ROWS:
-            return None  # gathered, never read from one field
-        case _:
-            assert_never(kind)
-
-
-def _number(raw: Any, source: FactSource, card: RawCard, dictionary: PortalDictionary) -> Decimal:
-    """A number; money is turned into RUB by the portal's rate (api-reference/crm/currency)."""
-    value, currency = raw_values.number(raw)
-    if source.money and not currency:
-        currency = raw_values.one_line(str(card.get("currencyId") or "")).upper()
-    if not currency or currency == BASE_CURRENCY:
-        return value
-    rate = dictionary.rates.get(currency)
-    if rate is None or not rate.is_finite() or rate <= 0:
-        raise NotUnderstoodError(
-            message(
-                "{amount} {currency}: the portal has no rate for {currency}",
-                amount=value,
-                currency=raw_values.shown(currency),
-            )
-        )
-    return raw_values.plain_number((value * rate).quantize(Decimal("0.01")))
-
-
-def _known_code(read: str, items: Mapping[str, str] | None, dictionary: PortalDictionary) -> str:
-    """A bare number is a code only where the portal says so; else it is the id of a list item not read yet."""
-    if items is None and read.isdecimal() and read not in dictionary.industries:
-        raise NotUnderstoodError(
-            message("the portal does not know the list item “{value}”", value=raw_values.shown(read))
-        )
-    return read
 
 
 def _rows(name: str, card: str, rows: tuple[Row, ...] | None) -> Fact:
@@ -198,8 +212,7 @@ def _company_title(lead: RawCard, company: RawCard | None) -> Fact:
 
 
 def _company_linked(name: str, card: RawCard, company: RawCard | None) -> Fact:
-    raw = card.get("companyId")
-    linked = company is not None or not (is_empty(raw) or is_zero(raw))
+    linked = company is not None or _linked(card.get("companyId"))
     return Fact("company_linked", Kind.FLAG, linked, f"{name}.companyId")
 
 

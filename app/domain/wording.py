@@ -28,6 +28,8 @@ _NAMES: dict[str, Message] = {
     "trial": message("Trial delivery"),
     "prospects": message("Prospects"),
     "company_title": message("Company name"),
+    "regular": message("Regular buyer"),
+    "trial_delivery": message("Trial delivery"),
 }
 
 _QUESTIONS: dict[str, Message] = {

@@ -215,6 +215,22 @@ def test_a_deals_client_is_the_company_and_else_the_source_lead() -> None:
     assert facts["lead_text"].value == "Boiler"
 
 
+def test_a_company_not_read_could_overrule_the_lead() -> None:
+    facts = of_deal({"companyId": 8, "leadId": 5}, lead={STEAM: 2, FIT: 41})
+    assert problem(facts["steam_tph"]) == "the company card could not be read"
+    assert facts["lead_request_answer"].value == "yes"
+    facts = of_lead({"companyId": 8, STEAM: 2})
+    assert (facts["steam_tph"].value, facts["steam_tph"].problem) == (2, None)
+    assert problem(facts["turnover"]) == "the company card could not be read"
+
+
+def test_a_lead_not_read_leaves_its_facts_open() -> None:
+    facts = of_deal({"companyId": 8, "leadId": 5}, company={STEAM: 5})
+    assert facts["steam_tph"].value == 5
+    assert problem(facts["turnover"]) == problem(facts["lead_request_answer"]) == "the lead could not be read"
+    assert of_deal({"companyId": 0, "leadId": None})["turnover"].problem is None
+
+
 def test_won_deals_leave_this_one_out_and_keep_the_rest_for_later_rules() -> None:
     won = (WonDeal(90, date(2026, 8, 1)), WonDeal(3, date(2026, 5, 1)), WonDeal(2, date(2019, 1, 1)))
     facts = of_deal({"id": "90"}, won_deals=won)

@@ -28,8 +28,8 @@ def judge(facts: Facts, ruleset: Ruleset, today: date) -> DealVerdict:
     of_request = deal_request(facts, ruleset.nomenclature)
     pluses = (evaluate_answer("need", facts), evaluate_answer("budget", facts), _urgency(facts, ruleset, today))
     need, budget, urgency = (finding.truth for finding in pluses)
-    grade = _grade(ruleset, *(truth is Truth.YES for truth in (need, budget, urgency)))
-    reachable = {_grade(ruleset, *cell) for cell in product(need.possible, budget.possible, urgency.possible)}
+    grade = _grade(ruleset, (need is Truth.YES, budget is Truth.YES, urgency is Truth.YES))
+    reachable = {_grade(ruleset, cell) for cell in product(need.possible, budget.possible, urgency.possible)}
     possible = tuple(other for other in _BEST_FIRST if other in reachable and other is not grade)
     minimum = judge_minimum(facts, ruleset.minimum, client=client, today=today)
     return DealVerdict(
@@ -54,9 +54,10 @@ def judge(facts: Facts, ruleset: Ruleset, today: date) -> DealVerdict:
     )
 
 
-def _grade(ruleset: Ruleset, need: bool, budget: bool, urgency: bool) -> Grade:
+def _grade(ruleset: Ruleset, pluses: tuple[bool, bool, bool]) -> Grade:
+    """The grade of one of the eight cells: need, budget, urgency."""
     cells = {(cell.need, cell.budget, cell.urgency): cell.grade for cell in ruleset.grades}
-    return cells.get((need, budget, urgency), Grade.NONE)
+    return cells.get(pluses, Grade.NONE)
 
 
 def _urgency(facts: Facts, ruleset: Ruleset, today: date) -> Finding:

@@ -38,7 +38,7 @@ def judge(facts: Facts, ruleset: Ruleset, _today: date) -> LeadVerdict:
         outcome = Outcome.NEEDS_DATA
         questions.append(_question(COMPANY_TITLE, facts))
         findings = (*findings, Finding(COMPANY_TITLE, Truth.UNKNOWN, message("the lead names no company")))
-    why = _needs(questions) if outcome is Outcome.NEEDS_DATA else _why(outcome, client, of_client, of_request)
+    why = _needs(questions) if outcome is Outcome.NEEDS_DATA else _why(outcome, client, (*of_client, of_request))
     return LeadVerdict(outcome, client, request, findings, why, tuple(questions))
 
 
@@ -88,7 +88,8 @@ def _needs(questions: Sequence[Question]) -> Message:
     )
 
 
-def _why(outcome: Outcome, client: Truth, of_client: Sequence[Finding], of_request: Finding) -> Message:
+def _why(outcome: Outcome, client: Truth, findings: Sequence[Finding]) -> Message:
+    *of_client, of_request = findings
     against = in_turn([finding.why for finding in of_client if finding.truth is Truth.NO])
     match outcome:
         case Outcome.DEAL if client is Truth.YES:
