@@ -19,6 +19,8 @@ from app.settings import Settings
 from app.store import portals
 from app.store.rules_in_force import ensure_first_version
 from app.store.secret_box import secret_box
+from app.web.admission import robot_path
+from app.web.keys import signing_secret
 
 commands = typer.Typer(no_args_is_help=True, help="The Bitrix24 portals that are served.")
 
@@ -59,7 +61,11 @@ def add(
 
 
 @commands.command("list")
-def list_() -> None:
+def list_(
+    robots: Annotated[
+        bool, typer.Option("--robots", help="Also show the secret address for automation rules.")
+    ] = False,
+) -> None:
     """List the portals."""
     settings = read_settings()
 
@@ -67,8 +73,9 @@ def list_() -> None:
         async with prepared_database(settings) as database, database.reading() as session:
             return await portals.list_portals(session)
 
+    known = run(work())
     table = Table("No.", "Name", "Domain", "Heard from", "Limit", "State")
-    for portal in run(work()):
+    for portal in known:
         table.add_row(
             str(portal.id),
             portal.name,
@@ -78,6 +85,11 @@ def list_() -> None:
             "on" if portal.enabled else "off",
         )
     out.print(table)
+    if robots:
+        # The calls of automation rules carry no token: the address itself is the secret.
+        base = settings.public_url or f"http://{settings.host}:{settings.port}"
+        for portal in known:
+            out.print(f"{portal.id}: {base}{robot_path(signing_secret(settings), portal.id)}", soft_wrap=True)
 
 
 @commands.command("check")

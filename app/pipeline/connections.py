@@ -83,7 +83,12 @@ class Connection:
         document = dictionary_document.to_json(read)
         async with self._database.writing() as session:
             await kept_dictionary.save(session, portal_id=self.portal.id, document=document, read_at=self._clock())
-            await portals.learned(session, self.portal.id, integration_user_id=read.integration_user_id)
+            await portals.learned(
+                session,
+                self.portal.id,
+                integration_user_id=read.integration_user_id,
+                time_zone=f"{self._clock().astimezone(read.zone):%z}",
+            )
         return read
 
 

@@ -41,10 +41,6 @@ class CardValues(TypedDict, total=False):
     updated_time: datetime | None
     moved_time: datetime | None
     moved_by: int | None
-    our_stage: str | None
-    comment_digest: str | None
-    todo_activity_id: int | None
-    todo_digest: str | None
     state: CardState
     parked_reason: str | None
     attempts: int
@@ -55,7 +51,7 @@ class CardValues(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One card. `outcome` is the verdict's, `why` its one-line reason as JSON, `our_stage` the last stage we wrote."""
+    """One card. `outcome` is the verdict's, `why` its one-line reason as JSON."""
 
     portal_id: int
     entity_type_id: int
@@ -74,10 +70,6 @@ class Card:
     updated_time: datetime | None
     moved_time: datetime | None
     moved_by: int | None
-    our_stage: str | None
-    comment_digest: str | None
-    todo_activity_id: int | None
-    todo_digest: str | None
     state: CardState
     parked_reason: str | None
     attempts: int

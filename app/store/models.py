@@ -155,10 +155,6 @@ class CardRow(Base):
     updated_time: Mapped[datetime | None]
     moved_time: Mapped[datetime | None]
     moved_by: Mapped[int | None] = mapped_column(BigInteger)
-    our_stage: Mapped[str | None]
-    comment_digest: Mapped[str | None]
-    todo_activity_id: Mapped[int | None] = mapped_column(BigInteger)
-    todo_digest: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default=text("'open'"))
     parked_reason: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))

@@ -36,7 +36,8 @@ class PortalExists(OgonError):  # noqa: N818 - reads as the state it is
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One portal, without its secrets. `domain` is host[:port] in lower case; rate and burst are its plan's."""
+    """One portal, without its secrets. `domain` is host[:port] in lower case; rate and burst are its plan's;
+    `time_zone` is its present distance from UTC as `+0300`."""
 
     id: int
     name: str

@@ -1,9 +1,8 @@
 """The pages: the list of cards, the story of one, rejected deliveries. Only for who is signed in."""
 
 from collections.abc import Mapping
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -163,7 +162,6 @@ def _context(portal: Portal | None) -> Mapping[str, Any]:
 
 def _zone(portal: Portal | None) -> tzinfo:
     """The portal's own clock, where it is known."""
-    try:
-        return ZoneInfo(portal.time_zone) if portal is not None and portal.time_zone else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if portal is None or not portal.time_zone:
         return UTC
+    return datetime.strptime(portal.time_zone, "%z").tzinfo or UTC
