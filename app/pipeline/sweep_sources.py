@@ -1,0 +1,192 @@
+"""What a sweep reads, one source for each way in which a change could have gone unheard, and what its rows mean.
+
+    lead.new, deal.new            by id: imported cards, too, whose dates lie in the past
+    lead.changed, deal.changed    by `updatedTime`, with an overlap; the first window is the first sight of a portal
+    company.changed               the open cards of a company are judged on its fields
+    lead.moves, deal.moves        stage history by id: a change of pipeline raises no event for webhooks, and hops
+                                  between two readings stand nowhere else
+    activity.new, .changed        by id and by LAST_UPDATED; kept in the journal for whoever measures reactions
+
+Read by `sweep.py`. Fields are named in `select`, so custom names must stay as the portal gives them: never add
+`useOriginalUfNames` here (see `app/bitrix24/loader.py`). To add a source, add it to SOURCES.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from app.pipeline.reads import number
+from app.pipeline.sweep_round import BACKGROUND, Round, identity, moment
+from app.store import journal, news, stage_moves
+from app.store.database import WriteSession
+from app.store.news import SeenCard
+
+Row = Mapping[str, Any]
+Keep = Callable[[Round, WriteSession, Sequence[Row], bool], Awaitable[int]]
+"""Writes down what the rows tell; how many of them were news. The flag: this is the portal's first sight."""
+
+LEAD, DEAL, COMPANY = 1, 2, 4
+CLOSED_SINCE: Final = timedelta(days=1)
+"""At first sight a closed card is judged only when it changed this recently; open ones by SWEEP_SINCE_DAYS."""
+_FIELDS: Final = ("id", "updatedTime", "movedTime", "stageId", "stageSemanticId")
+_ACTIVITY_FIELDS: Final = ("ID", "OWNER_TYPE_ID", "OWNER_ID", "PROVIDER_ID", "COMPLETED", "CREATED", "LAST_UPDATED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One list method, walked by id; with `time` only through what changed in a window of that field.
+
+    `from_start`: the first sight looks back, instead of only noting where the list ends.
+    """
+
+    name: str
+    method: str
+    params: Mapping[str, Any]
+    keep: Keep
+    time: str | None = None
+    from_start: bool = False
+
+    @property
+    def id_name(self) -> str:
+        return "id" if self.method == "crm.item.list" else "ID"
+
+
+def seen_card(row: Row) -> SeenCard:
+    updated = moment(row.get("updatedTime"))
+    return SeenCard(
+        card_id=identity(row),
+        updated_time=updated,
+        moved_time=moment(row.get("movedTime")),
+        stage_id=str(row["stageId"]) if row.get("stageId") else None,
+        day=updated.date() if updated else None,
+    )
+
+
+def cards_of(entity_type_id: int, event: str) -> Keep:
+    """Leads or deals: those that no run has judged as they stand go into the journal."""
+
+    async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], first_sight: bool) -> int:
+        wanted = [row for row in rows if not first_sight or _worth_a_first_look(sweep, row)]
+        seen = [seen_card(row) for row in wanted]
+        await news.note_changed(session, sweep.portal_id, entity_type_id, seen)
+        found = await news.of_cards(session, sweep.portal_id, entity_type_id, seen, margin=sweep.clock.margin)
+        return await sweep.append(session, entity_type_id, found, event)
+
+    return keep
+
+
+def _worth_a_first_look(sweep: Round, row: Row) -> bool:
+    """A portal may hold years of closed cards: those are judged when something happens to them."""
+    if row.get("stageSemanticId", "P") == "P":
+        return True
+    updated = moment(row.get("updatedTime"))
+    return updated is None or updated >= sweep.clock.now - CLOSED_SINCE
+
+
+async def _companies(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> int:
+    """A company counts when one of its open cards was last read before the company changed."""
+    seen = [card for card in map(seen_card, rows) if card.updated_time is not None]
+    found = await news.of_companies(session, sweep.portal_id, seen, margin=sweep.clock.margin)
+    return await sweep.append(session, COMPANY, found, "SWEEP_CHANGED")
+
+
+def moves_of(entity_type_id: int) -> Keep:
+    """Each hop is kept once; a card whose last hop no run has seen goes into the journal."""
+
+    async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> int:
+        moves = [_move(sweep, entity_type_id, row) for row in rows]
+        new = await stage_moves.keep(session, [move for move in moves if move.card_id])
+        last = {move.card_id: move for move in new}
+        seen = [
+            SeenCard(card_id=card_id, moved_time=move.created_time, stage_id=move.stage_id)
+            for card_id, move in last.items()
+        ]
+        found = await news.of_cards(session, sweep.portal_id, entity_type_id, seen, margin=sweep.clock.margin)
+        return await sweep.append(session, entity_type_id, found, "SWEEP_MOVED")
+
+    return keep
+
+
+def _move(sweep: Round, entity_type_id: int, row: Row) -> stage_moves.StageMove:
+    """Leads say STATUS_* where others say STAGE_* (docs: api-reference/crm/crm-stage-history-list)."""
+    kind = "STATUS" if entity_type_id == LEAD else "STAGE"
+    return stage_moves.StageMove(
+        portal_id=sweep.portal_id,
+        entity_type_id=entity_type_id,
+        history_id=identity(row),
+        card_id=number(row.get("OWNER_ID")),
+        type_id=number(row.get("TYPE_ID")),
+        stage_id=str(row.get(f"{kind}_ID") or ""),
+        category_id=None if row.get("CATEGORY_ID") is None else number(row.get("CATEGORY_ID")),
+        semantics=str(row.get(f"{kind}_SEMANTIC_ID") or "") or None,
+        created_time=moment(row.get("CREATED_TIME")),
+    )
+
+
+async def _activities(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> int:
+    """A row like a webhook's for each state of an activity not told before; nothing is judged by it."""
+    ids = [identity(row) for row in rows]
+    told = await news.told_activities(session, sweep.portal_id, ids)
+    entries = [
+        journal.NewEntry(
+            source="sweep",
+            event=news.ACTIVITY,
+            portal_id=sweep.portal_id,
+            card_id=identity(row),
+            change="update",
+            lane=BACKGROUND,
+            body={name.lower(): row.get(name) for name in _ACTIVITY_FIELDS if name != "ID"},
+        )
+        for row in rows
+        if (identity(row), row.get("LAST_UPDATED")) not in told
+    ]
+    return len(await journal.append(session, entries))
+
+
+def _cards(entity_type_id: int, name: str) -> tuple[Source, Source, Source]:
+    listed = {"entityTypeId": entity_type_id, "select": list(_FIELDS)}
+    method = "crm.item.list"
+    return (
+        Source(name=f"{name}.new", method=method, params=listed, keep=cards_of(entity_type_id, "SWEEP_NEW")),
+        Source(
+            name=f"{name}.changed",
+            method=method,
+            params=listed,
+            keep=cards_of(entity_type_id, "SWEEP_CHANGED"),
+            time="updatedTime",
+            from_start=True,
+        ),
+        Source(
+            name=f"{name}.moves",
+            method="crm.stagehistory.list",
+            params={"entityTypeId": entity_type_id},
+            keep=moves_of(entity_type_id),
+        ),
+    )
+
+
+SOURCES: Final = (
+    *_cards(LEAD, "lead"),
+    *_cards(DEAL, "deal"),
+    Source(
+        name="company.changed",
+        method="crm.item.list",
+        params={"entityTypeId": COMPANY, "select": ["id", "updatedTime"]},
+        keep=_companies,
+        time="updatedTime",
+    ),
+    Source(
+        name="activity.new",
+        method="crm.activity.list",
+        params={"select": list(_ACTIVITY_FIELDS)},
+        keep=_activities,
+    ),
+    Source(
+        name="activity.changed",
+        method="crm.activity.list",
+        params={"select": list(_ACTIVITY_FIELDS)},
+        keep=_activities,
+        time="LAST_UPDATED",
+    ),
+)
