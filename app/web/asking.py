@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from app.domain.messages import message
 from app.store import card_story, cards, journal, portals
 from app.store.cards import Card, CardFilter, CardKey, CardState
 from app.store.database import ReadSession, WriteSession
@@ -55,15 +56,15 @@ async def portal_asked(session: ReadSession, number: int | None) -> Portal:
         try:
             return await portals.get(session, number)
         except PortalUnknown as error:
-            raise WebProblem(404, "portal_unknown", str(error), path="portal") from error
+            said = message("There is no portal {number}: see `ogon portal list`.", number=str(number))
+            raise WebProblem(404, "portal_unknown", said, path="portal") from error
     known = await portals.list_portals(session)
     if not known:
-        raise WebProblem(404, "no_portal", "No portal is set up yet: run `ogon portal add`.")
+        raise WebProblem(404, "no_portal", message("No portal is set up yet: run `ogon portal add`."))
     if len(known) > 1:
         numbers = ", ".join(f"{portal.id} ({portal.domain})" for portal in known)
-        raise WebProblem(
-            400, "which_portal", f"There are several portals: add `portal=`, one of {numbers}.", path="portal"
-        )
+        said = message("There are several portals: add `portal=`, one of {numbers}.", numbers=numbers)
+        raise WebProblem(400, "which_portal", said, path="portal")
     return known[0]
 
 
@@ -102,8 +103,10 @@ async def story_of(session: ReadSession, key: CardKey, *, runs: int, before_run:
     """Raises WebProblem when the card was never judged."""
     card = await cards.get(session, key)
     if card is None:
-        message = f"Card {key.card_id} was never judged here: check type and id, or replay it to have it judged."
-        raise WebProblem(404, "card_unknown", message)
+        said = message(
+            "Card {id} was never judged here: check type and id, or replay it to have it judged.", id=str(key.card_id)
+        )
+        raise WebProblem(404, "card_unknown", said)
     return StoredStory(
         card,
         await card_story.last_judged(session, key),

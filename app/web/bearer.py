@@ -3,6 +3,7 @@
 from fastapi import Request
 from fastapi.security import HTTPBearer
 
+from app.domain.messages import message
 from app.web.problems import WebProblem
 from app.web.state import Web
 
@@ -19,8 +20,12 @@ def bearer_of(request: Request) -> str | None:
 def admin_only(web: Web, request: Request) -> None:
     """A dependency: raises WebProblem unless the request brings ADMIN_TOKEN."""
     if web.settings.admin_token is None:
-        message = "The API is closed because ADMIN_TOKEN is not set: set it in .env to a long random value and restart."
-        raise WebProblem(503, "admin_token_not_set", message)
+        said = message(
+            "The API is closed because ADMIN_TOKEN is not set: set it in .env to a long random value and restart."
+        )
+        raise WebProblem(503, "admin_token_not_set", said)
     if not web.doorkeeper.knows_token(bearer_of(request)):
-        message = "Send the header `Authorization: Bearer <ADMIN_TOKEN>` with the value that the service runs with."
-        raise WebProblem(401, "not_authorized", message)
+        said = message(
+            "Send the header `Authorization: Bearer <ADMIN_TOKEN>` with the value that the service runs with."
+        )
+        raise WebProblem(401, "not_authorized", said)

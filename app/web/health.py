@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
+from app.domain.messages import message
 from app.store import journal
 from app.store.database import DatabaseAway
 from app.store.migrate import is_current
@@ -77,7 +78,7 @@ async def metrics(web: Web, request: Request) -> Response:
     """Figures in the text format of Prometheus."""
     if not _from_here(request) and not web.doorkeeper.knows_token(bearer_of(request)):
         raise WebProblem(
-            403, "not_for_you", "Ask from the machine itself, or with `Authorization: Bearer ADMIN_TOKEN`."
+            403, "not_for_you", message("Ask from the machine itself, or with `Authorization: Bearer ADMIN_TOKEN`.")
         )
     return Response(await web.measures.exposition(web.database, now=web.clock()), media_type=CONTENT_TYPE_LATEST)
 

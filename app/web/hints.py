@@ -7,6 +7,7 @@ for whoever measures reactions, and dispatching them judges nothing. An event we
 
 from app.bitrix24.events import Change, Event, RobotCall, Subject
 from app.store.journal import NewEntry
+from app.web.words import FOREIGN, UNKNOWN_EVENT
 
 HOT, NORMAL, BACKGROUND = 0, 1, 2
 _LEAD = 1
@@ -17,7 +18,7 @@ _MOST_TEXT = 4000
 def of_event(event: Event, portal_id: int) -> NewEntry:
     """The journal row of an event whose token was right."""
     if event.subject is Subject.OTHER:
-        return _rejected(event, portal_id, "Unknown event: take it off the list of the outbound webhook.")
+        return _rejected(event, portal_id, UNKNOWN_EVENT)
     return NewEntry(
         source="webhook",
         event=event.name,
@@ -31,11 +32,7 @@ def of_event(event: Event, portal_id: int) -> NewEntry:
 
 def of_foreign(event: Event) -> NewEntry:
     """The journal row of an event with a right token that names a portal we do not serve."""
-    reason = (
-        f"The token is right, but the portal {event.domain or 'without a domain'} with this member_id is not served "
-        "here: add it, or use each portal's token for that portal only."
-    )
-    return _rejected(event, None, reason)
+    return _rejected(event, None, FOREIGN)
 
 
 def of_robot_call(call: RobotCall, portal_id: int) -> NewEntry:
@@ -53,7 +50,7 @@ def of_robot_call(call: RobotCall, portal_id: int) -> NewEntry:
 
 def of_not_understood(reason: str, portal_id: int) -> NewEntry:
     """The journal row of a delivery that proved itself and still can't be used; `reason` quotes nothing of it."""
-    return NewEntry(source="webhook", event="", portal_id=portal_id, rejected=f"Not understood: {reason}.")
+    return NewEntry(source="webhook", event="", portal_id=portal_id, rejected=reason)
 
 
 def _lane(event: Event) -> int:

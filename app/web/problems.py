@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from app.domain.messages import Message, in_english, message
 from app.errors import OgonError
 from app.store.database import DatabaseAway
 from app.web import rendering
@@ -37,18 +38,23 @@ class ProblemAnswer(BaseModel):
 
 
 class WebProblem(OgonError):  # noqa: N818 - it is a problem to show, not a fault
-    """An expected refusal of a page or of the API."""
+    """An expected refusal of a page or of the API; programs read it in English, people in their language."""
 
-    def __init__(self, status: int, code: str, message: str, *, path: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, status: int, code: str, said: Message, *, path: str | None = None) -> None:
+        super().__init__(in_english(said))
         self.status = status
-        self.problem = Problem(code=code, message=message, path=path)
+        self.code = code
+        self.said = said
+        self.path = path
 
 
 _BY_STATUS = {
-    404: ("not_found", "There is nothing at this address; /docs lists what there is."),
-    405: ("method_not_allowed", "This address does not answer this method; /docs says which it answers."),
+    404: ("not_found", message("There is nothing at this address.")),
+    405: ("method_not_allowed", message("This address does not answer this method; /docs says which it answers.")),
 }
+_INVALID = message("The address or the form has a value that cannot be: go back and correct it.")
+_DEFECT = message("Something broke on our side; the log of the service says what. Try again.")
+_AWAY = message("The database does not answer: check that PostgreSQL runs and DATABASE_URL is right.")
 
 
 def install(app: FastAPI) -> None:
@@ -60,38 +66,48 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _defect)
 
 
-def _answer(request: Request, status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+def _answer(
+    request: Request,
+    problem: WebProblem,
+    *,
+    english: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
     if rendering.is_page(request):
-        return rendering.error_page(request, status=status, message=problem.message, headers=headers)
-    body = ProblemAnswer(error=problem).model_dump(exclude_none=True)
-    return JSONResponse(body, status_code=status, headers=headers)
+        return rendering.error_page(request, status=problem.status, said=problem.said, headers=headers)
+    told = Problem(code=problem.code, message=english or str(problem), path=problem.path)
+    body = ProblemAnswer(error=told).model_dump(exclude_none=True)
+    return JSONResponse(body, status_code=problem.status, headers=headers)
 
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, WebProblem)
     headers = {"WWW-Authenticate": 'Bearer realm="ogon"'} if error.status == HTTPStatus.UNAUTHORIZED else None
-    return _answer(request, error.status, error.problem, headers)
+    return _answer(request, error, headers=headers)
 
 
-async def _database_away(request: Request, error: Exception) -> Response:
-    return _answer(request, 503, Problem(code="database_away", message=str(error)), {"Retry-After": "5"})
+async def _database_away(request: Request, _error: Exception) -> Response:
+    return _answer(request, WebProblem(503, "database_away", _AWAY), headers={"Retry-After": "5"})
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first: Sequence[Any] = error.errors()
-    path = ".".join(str(part) for part in first[0]["loc"])
-    wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in first[:5])
-    return _answer(request, 422, Problem(code="invalid_value", message=f"Correct the request: {wrong}.", path=path))
+    wrong: Sequence[Any] = error.errors()
+    listed = "; ".join(f"{_path(item)}: {item['msg']}" for item in wrong[:5])
+    problem = WebProblem(422, "invalid_value", _INVALID, path=_path(wrong[0]))
+    return _answer(request, problem, english=f"Correct the request: {listed}.")
+
+
+def _path(item: Any) -> str:
+    return ".".join(str(part) for part in item["loc"])
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code, message = _BY_STATUS.get(error.status_code, ("http_error", str(error.detail)))
-    return _answer(request, error.status_code, Problem(code=code, message=message), dict(error.headers or {}) or None)
+    code, said = _BY_STATUS.get(error.status_code, ("http_error", message("{detail}", detail=str(error.detail))))
+    return _answer(request, WebProblem(error.status_code, code, said), headers=dict(error.headers or {}) or None)
 
 
 async def _defect(request: Request, error: Exception) -> Response:
     _log.error("request failed", path=request.url.path, exc_info=error)
-    message = "Something broke on our side; the log of the service says what. Try again."
-    return _answer(request, 500, Problem(code="defect", message=message))
+    return _answer(request, WebProblem(500, "defect", _DEFECT))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from functools import cache, partial
-from http import HTTPStatus
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,14 +15,16 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.domain.messages import message_from_json
+from app.domain.messages import Message, message_from_json
 from app.texts import Catalogue, catalogue
+from app.web import words
 from app.web.sessions import COOKIE
 from app.web.state import web_state
 
 LANGUAGE_COOKIE = "ogon_lang"
 LANGUAGES = ("ru", "en")
 _TEMPLATES = Path(__file__).parent / "templates"
+_STATIC = Path(__file__).parent / "static"
 _MACHINES = ("/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _YEAR = 365 * 24 * 3600
 
@@ -62,6 +64,7 @@ def page(
             signed_in=signed_in,
             csrf=doorkeeper.csrf_token(cookie) if cookie and signed_in else "",
             with_query=_with_query(request),
+            style=_style(),
             **context,
         )
     )
@@ -73,11 +76,11 @@ def page(
 
 
 def error_page(
-    request: Request, *, status: int, message: str, headers: Mapping[str, str] | None = None
+    request: Request, *, status: int, said: Message, headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
     """What went wrong and what to do, as a page."""
-    phrase = HTTPStatus(status).phrase
-    return page(request, "error.html", status=status, headers=headers, code=status, phrase=phrase, message=message)
+    text = catalogue(language_of(request)).say(said)
+    return page(request, "error.html", status=status, headers=headers, code=status, text=text)
 
 
 def _with_query(request: Request) -> Callable[..., str]:
@@ -90,6 +93,13 @@ def _with_query(request: Request) -> Callable[..., str]:
         return url.path + (f"?{url.query}" if url.query else "")
 
     return link
+
+
+@cache
+def _style() -> str:
+    """The address of the style sheet; another content has another address, so browsers may keep it."""
+    content = (_STATIC / "ogon.css").read_bytes()
+    return f"/static/ogon.css?{sha256(content).hexdigest()[:8]}"
 
 
 @cache
@@ -108,6 +118,9 @@ def _environment(language: str) -> Environment:
     untyped.filters["said"] = partial(said, texts)
     untyped.filters["moment"] = partial(moment, texts)
     untyped.filters["pretty"] = pretty
+    # `_()` of a variable would hand its text out unescaped; these give plain text, which the template escapes.
+    untyped.filters["named"] = partial(named, texts)
+    untyped.filters["translated"] = texts.gettext
     return environment
 
 
@@ -124,6 +137,11 @@ def said(texts: Catalogue, stored: Any) -> str:
             return ""
         case _:
             return str(stored)
+
+
+def named(texts: Catalogue, code: str | None, group: str) -> str:
+    """The short name of a code, or the code itself where it has none."""
+    return texts.gettext(words.ALL[group].get(code or "", code or ""))
 
 
 def moment(texts: Catalogue, at: datetime | None, zone: tzinfo) -> str:

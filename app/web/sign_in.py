@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.domain.messages import message
 from app.errors import OgonError
 from app.web import rendering
 from app.web.problems import WebProblem
@@ -32,7 +33,9 @@ def own_form(web: Web, request: Request, csrf: Annotated[str, Form()] = "") -> N
     """A dependency of every form: raises WebProblem unless the form was made for this very session."""
     signed_in(web, request)
     if not web.doorkeeper.knows_csrf(request.cookies.get(COOKIE), csrf):
-        raise WebProblem(403, "foreign_form", "The form is not from this session: go back, reload the page, try again.")
+        raise WebProblem(
+            403, "foreign_form", message("The form is not from this session: go back, reload the page, try again.")
+        )
 
 
 SignedIn = Depends(signed_in)

@@ -75,7 +75,25 @@ EXEMPTIONS = {
     "trial": _("a trial delivery to a target client with prospects"),
 }
 
-ALL = {
+# Why a delivery was rejected. These and the parser's own reasons stand in the journal in English.
+UNKNOWN_EVENT = _("Unknown event: take it off the list of the outbound webhook.")
+FOREIGN = _(
+    "The token is right, but no portal with this member_id is served here: add the portal, "
+    "or give each portal a token of its own."
+)
+PARSER_REASONS = (
+    _("neither an event nor a robot call: no event name and no document"),
+    _("the event name is too long"),
+    _("the event does not say which type of card it is about"),
+    _("the event does not say which object it is about"),
+    _("the document of the robot call is of no known form"),
+    _("the robot call does not say which card it is about"),
+    _("a NUL character"),
+    _("the id is not a positive number of a sensible size"),
+    _("the entity type id is not a positive number of a sensible size"),
+)
+
+ALL: dict[str, dict[str, str]] = {
     "outcome": OUTCOMES,
     "grade": GRADES,
     "state": STATES,

@@ -18,6 +18,7 @@ from app.store import counters, gaps, journal, portals
 from app.store.database import Database
 from app.store.portals import Portal
 from app.store.secret_box import secret_box
+from app.texts import catalogue
 from app.web.admission import robot_path
 from app.web.keys import signing_secret
 
@@ -122,7 +123,8 @@ async def test_a_right_token_with_a_foreign_member_id_is_kept_for_the_admin(
     assert (await deliver(client, event_body(member_id=ELSEWHERE, domain="other.example"))).status_code == 403
     (entry,) = await stored(database)
     assert entry.portal_id is None
-    assert "other.example" in (entry.rejected or "")
+    assert "no portal with this member_id" in (entry.rejected or "")
+    assert "other.example" in entry.body
     assert entry.dispatched_at is not None
     assert TOKEN not in str(entry.body)
 
@@ -130,7 +132,7 @@ async def test_a_right_token_with_a_foreign_member_id_is_kept_for_the_admin(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        pytest.param(event_body("ONTASKADD"), "Unknown event", id="unknown event"),
+        pytest.param(event_body("ONTASKADD"), "Unknown event: take it off", id="unknown event"),
         pytest.param(event_body(card_id="seven"), "not a positive number", id="id is no number"),
         pytest.param(event_body(card_id="-7"), "not a positive number", id="negative id"),
         pytest.param(f"event=ONCRMLEADADD&auth[application_token]={TOKEN}", "which object", id="no id"),
@@ -145,6 +147,7 @@ async def test_what_proves_itself_and_is_not_understood_is_kept_with_the_reason(
     assert entry.portal_id == portal.id
     assert said in (entry.rejected or "")
     assert TOKEN not in str(entry.body)
+    assert catalogue("ru").gettext(entry.rejected or "") != entry.rejected
     async with database.reading() as session:
         assert (await journal.backlog(session)).waiting == 0
 

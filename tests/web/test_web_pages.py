@@ -206,6 +206,16 @@ async def test_hostile_text_is_only_text(
     assert "49" not in re.sub(r"value=\"[^\"]*\"|ticket=\S+", "", page)
 
 
+async def test_codes_of_another_version_are_only_text(
+    signed_in: httpx.AsyncClient, database: Database, portal: Portal
+) -> None:
+    await judged_lead(database, portal.id, 7, outcome="<b>%(x)s</b>", grade="%s")
+    for path in ("/", "/cards/lead/7"):
+        page = await signed_in.get(path)
+        assert page.status_code == 200
+        assert "&lt;b&gt;%(x)s&lt;/b&gt;" in page.text
+
+
 @pytest.mark.parametrize("path", [*PAGES, "/login", "/docs", "/nothing", "/api/v1/cards", "/healthz"])
 async def test_every_answer_forbids_scripts_frames_and_sniffing(signed_in: httpx.AsyncClient, path: str) -> None:
     headers = (await signed_in.get(path)).headers
