@@ -41,16 +41,21 @@ async def open_queue(conninfo: SecretStr, judge: Judge) -> AsyncGenerator[App]:
 
 
 async def consume(
-    queue: App, *, concurrency: int, heartbeat: float = HEARTBEAT_SECONDS, stalled_after: float = STALLED_SECONDS
+    queue: App,
+    *,
+    concurrency: int,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    stalled_after: float = STALLED_SECONDS,
+    grace: float = GRACE_SECONDS,
 ) -> None:
-    """Judge cards until cancelled; then let running ones finish for a few seconds."""
+    """Judge cards until cancelled; then let running ones finish for `grace` seconds."""
     await queue.run_worker_async(
         queues=[QUEUE],
         concurrency=concurrency,
         fetch_job_polling_interval=_POLL_SECONDS,
         delete_jobs="always",
         install_signal_handlers=False,
-        shutdown_graceful_timeout=GRACE_SECONDS,
+        shutdown_graceful_timeout=grace,
         update_heartbeat_interval=heartbeat,
         stalled_worker_timeout=stalled_after,
     )

@@ -1,0 +1,60 @@
+"""Conversion makes what is missing and reuses what is there, and one lead never becomes two deals."""
+
+import pytest
+
+from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, Story
+from tests.story.people import FITS, FITS_NOT, TARGET, email, person, phone
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_known_people_and_companies_are_found_however_the_phone_is_written(story: Story) -> None:
+    by_phone = story.add(COMPANY, title="ООО «Пар»", **phone("8 912 345-67-89"))
+    anna = story.add(CONTACT, name="Анна", companyId=by_phone, **phone("+79123456789"))
+    by_mail = story.add(COMPANY, title="ООО «Почта»")
+    oleg = story.add(CONTACT, name="Олег", companyId=by_mail, **email("Oleg@Zavod.example"))
+    linked = story.add(COMPANY, title="ООО «Связь»")
+    companies, contacts = len(story.portal.items(COMPANY)), len(story.portal.items(CONTACT))
+
+    calls = story.add(LEAD, **person(1, companyTitle="Пар", **phone("+7 (912) 345-67-89")), **TARGET, **FITS)
+    writes = story.add(LEAD, **person(2, companyTitle="Почта", **email("oleg@zavod.example")), **TARGET, **FITS_NOT)
+    told = story.add(LEAD, title="Котёл", companyId=linked, **TARGET, **FITS)
+    await story.settled()
+
+    deal = story.deal_of(calls)
+    assert (deal["companyId"], deal["contactIds"]) == (by_phone, [anna])
+    assert story.verdict(writes) == "company"
+    assert (story.lead(writes)["companyId"], story.lead(writes)["contactIds"]) == (by_mail, [oleg])
+    assert story.code(COMPANY, by_mail, "UF_CRM_OGON_SEGMENT") == "nurture"
+    assert story.deal_of(told)["companyId"] == linked
+    assert len(story.portal.items(COMPANY)) == companies
+    assert len(story.portal.items(CONTACT)) == contacts, "the linked lead names nobody"
+    # What the lead knows is added to the company where it was empty, and nothing is overwritten.
+    assert story.item(COMPANY, by_phone)["UF_CRM_OGON_STEAM_TPH"] == 8
+    assert story.item(COMPANY, by_phone)["title"] == "ООО «Пар»"
+
+
+async def test_a_deal_that_is_there_already_is_taken_over(story: Story) -> None:
+    await story.stop_worker()
+    lead_id = story.add(LEAD, **person(1), **TARGET, **FITS)
+    story.portal.ui_set_rows(LEAD, lead_id, [{"productId": 101, "price": 700, "quantity": 3}])
+    theirs = story.add(DEAL, title="Сделка из лида", leadId=lead_id)
+    story.start_worker()
+    await story.settled()
+
+    assert [deal["id"] for deal in story.deals_of(lead_id)] == [theirs]
+    assert story.lead(lead_id)["stageId"] == "CONVERTED"
+    assert [row["productId"] for row in story.portal.rows(DEAL, theirs)] == [101]
+
+
+async def test_leads_of_one_person_at_the_same_moment(story: Story) -> None:
+    """Each lead makes its own deal, once; cards of different leads are judged side by side."""
+    leads = [story.add(LEAD, **person(7), **TARGET, **FITS) for _ in range(3)]
+    await story.settled()
+
+    assert [len(story.deals_of(lead_id)) for lead_id in leads] == [1, 1, 1]
+    later = story.add(LEAD, **person(7), **TARGET, **FITS)
+    known = len(story.portal.items(COMPANY))
+    await story.settled()
+    assert len(story.portal.items(COMPANY)) == known, "who comes later is found"
+    assert len(story.deals_of(later)) == 1

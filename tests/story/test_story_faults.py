@@ -1,0 +1,159 @@
+"""What breaks at the portal: it heals without a double, or parks the one card it concerns and says why."""
+
+import pytest
+
+from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, Story
+from tests.story.people import FITS, FITS_NOT, SMALL, TARGET, person
+
+pytestmark = pytest.mark.anyio
+
+_CREATING = ("crm.item.add", "crm.timeline.comment.add")
+
+
+@pytest.mark.parametrize(
+    ("kind", "creating"),
+    [
+        ("503", _CREATING),
+        ("truncated", _CREATING),
+        ("drop_after_write", _CREATING),
+        # Nothing was written, but who could know: each of these is looked for twice, seconds apart.
+        ("html502", _CREATING[:1]),
+    ],
+)
+async def test_a_broken_answer_to_any_write_heals_without_a_double(
+    story: Story, kind: str, creating: tuple[str, ...]
+) -> None:
+    deals = [story.add(LEAD, **person(number), **TARGET) for number in range(2)]
+    await story.settled()
+    for method in (*creating, "crm.item.update", "crm.item.productrow.set", "crm.activity.update"):
+        story.fault(kind, method)
+    for lead_id in deals:
+        assert len(story.todos(LEAD, lead_id)) == 1
+        story.portal.ui_set_rows(LEAD, lead_id, [{"productId": 101, "price": 700, "quantity": 3}])
+    await _healed(story)
+    for lead_id in deals:
+        assert story.lead(lead_id)["stageId"] == "CONVERTED"
+        deal = story.deal_of(lead_id)
+        assert [row["productId"] for row in story.portal.rows(DEAL, deal["id"])] == [101]
+        assert len(story.comments(LEAD, lead_id)) == 2
+        assert story.todos(LEAD, lead_id) == []
+    assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 2
+
+
+@pytest.mark.parametrize("kind", ["503", "truncated", "drop_after_write"])
+async def test_a_question_is_asked_once_whatever_becomes_of_the_answer(story: Story, kind: str) -> None:
+    story.fault(kind, "crm.activity.todo.add")
+    asked = story.add(LEAD, **person(5))
+    await _healed(story)
+    assert story.verdict(asked) == "needs_data"
+    assert len(story.todos(LEAD, asked)) == len(story.comments(LEAD, asked)) == 1
+
+
+async def _healed(story: Story) -> None:
+    await story.settled()
+    await story.time_passes()
+    await story.settled()
+    assert {fault.times for fault in story.portal.faults.faults} == {0}, "each of them struck"
+
+
+async def test_a_field_the_admin_made_mandatory_parks_the_card_and_no_other(story: Story) -> None:
+    story.portal.require(LEAD, "sourceDescription", ["CONVERTED"])
+    stuck = story.add(LEAD, **person(1), **TARGET, **FITS)
+    fine = story.add(LEAD, **person(2, sourceDescription="Выставка"), **TARGET, **FITS)
+    junk = story.add(LEAD, **person(3), **SMALL, **FITS_NOT)
+    await story.settled()
+
+    assert (story.lead(fine)["stageId"], story.lead(junk)["stageId"]) == ("CONVERTED", "JUNK")
+    assert story.lead(stuck)["stageId"] == "NEW"
+    assert story.verdict(stuck) == "deal", "fields and timeline are written all the same"
+    assert story.lead(stuck)["UF_CRM_OGON_WHY"]
+    assert len(story.comments(LEAD, stuck)) == 1
+    assert len(story.deals_of(stuck)) == 1
+    told = await story.told("lead", stuck)
+    assert told["card"]["state"] == "parked"
+    assert "SOURCE_DESCRIPTION" in told["card"]["parked_reason"]
+    assert told["runs"][0]["status"] == "failed"
+
+    story.portal.world.mandatory.clear()
+    await story.replay("lead", stuck)
+    await story.settled()
+    told = await story.told("lead", stuck)
+    assert (told["card"]["state"], told["card"]["parked_reason"]) == ("final", None)
+    assert story.lead(stuck)["stageId"] == "CONVERTED"
+    assert len(story.deals_of(stuck)) == len(story.comments(LEAD, stuck)) == 1
+
+
+async def test_a_refusal_of_one_card_never_holds_back_the_others(story: Story) -> None:
+    story.fault("error", "crm.item.add", times=1, code="ACCESS_DENIED", description="Нет прав", status=403)
+    leads = [story.add(LEAD, **person(number), **TARGET, **FITS) for number in range(4)]
+    await story.settled()
+    states = [(await story.told("lead", one))["card"]["state"] for one in leads]
+    assert sorted(states) == ["final", "final", "final", "parked"]
+    (parked,) = [one for one, state in zip(leads, states, strict=True) if state == "parked"]
+    assert "ACCESS_DENIED" in (await story.told("lead", parked))["card"]["parked_reason"]
+
+    await story.replay("lead", parked)
+    await story.settled()
+    assert [len(story.deals_of(one)) for one in leads] == [1, 1, 1, 1]
+    assert len(story.portal.items(COMPANY)) == 4
+
+
+async def test_a_method_out_of_run_time_waits_alone(story: Story) -> None:
+    await story.stop_worker()
+    asked = story.add(LEAD, **person(1))
+    junk = story.add(LEAD, **person(2), **SMALL, **FITS_NOT)
+    story.fault("429", "crm.activity.todo.add")
+    story.start_worker()
+
+    async def others_done() -> bool:
+        return story.lead(junk)["stageId"] == "JUNK" and story.verdict(asked) == "needs_data"
+
+    await story.until(others_done)
+    assert story.todos(LEAD, asked) == []
+
+    await story.restart_worker()  # the method is shut for minutes; a worker that is new has not heard of that
+    await story.settled()
+    assert len(story.todos(LEAD, asked)) == 1
+    assert len(story.comments(LEAD, asked)) == 1
+
+
+async def test_a_card_that_is_gone_is_marked_deleted(story: Story) -> None:
+    await story.stop_worker()
+    early = story.add(LEAD, **person(1), **TARGET, **FITS)
+    story.portal.ui_delete(LEAD, early)
+    late = story.add(LEAD, **person(2), **SMALL, **FITS)
+    deal = story.add(DEAL, title="Сделка")
+    story.start_worker()
+    await story.settled()
+    story.portal.ui_delete(LEAD, late)
+    story.portal.ui_delete(DEAL, deal)
+    await story.settled()
+
+    assert [(await story.told("lead", one))["card"]["state"] for one in (early, late)] == ["deleted", "deleted"]
+    assert (await story.told("deal", deal))["card"]["state"] == "deleted"
+
+
+async def test_a_revoked_webhook_parks_nobody_and_work_goes_on_when_it_is_restored(story: Story) -> None:
+    first = story.add(LEAD, **person(1), **TARGET, **FITS)
+    await story.settled()
+    with story.revoked_webhook():
+        leads = [story.add(LEAD, **person(number), **TARGET, **FITS) for number in (2, 3)]
+        story.edit(LEAD, first, comments="Правка")
+        await story.settled()
+        assert [(await story.told("lead", one))["card"]["state"] for one in leads] == ["open", "open"]
+        assert story.portal.items(DEAL)[1:] == []
+    await story.time_passes()
+    await story.settled()
+    assert [len(story.deals_of(one)) for one in (first, *leads)] == [1, 1, 1]
+    assert [(await story.told("lead", one))["card"]["state"] for one in leads] == ["final", "final"]
+
+
+async def test_what_could_not_be_read_sends_nobody_to_junk(story: Story) -> None:
+    company = story.add(COMPANY, title="ООО «Пар»", industry="IT", revenue=1000)
+    story.fault("error", "crm.item.productrow.list", times=None, code="ACCESS_DENIED", status=403)
+    by_rows = story.add(LEAD, **person(1), **SMALL)
+    story.portal.ui_set_rows(LEAD, by_rows, [{"productName": "Трактор", "price": 5, "quantity": 1}])
+    unparseable = story.add(LEAD, **person(2), **FITS_NOT, companyId=company)
+    await story.settled()
+    assert story.verdict(by_rows) == "needs_data"
+    assert story.verdict(unparseable) == "junk"
