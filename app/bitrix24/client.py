@@ -147,6 +147,10 @@ class PortalClient:
         """
         return await self._loader.load(entity_type_id, item_id, lane)
 
+    def expect(self, entity_type_id: int, names: frozenset[str]) -> None:
+        """Fields that every card of a type is known to have; pages of `load` that lack them are not trusted."""
+        self._loader.expect(entity_type_id, names)
+
     def walk(
         self,
         method: str,

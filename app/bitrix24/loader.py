@@ -10,7 +10,9 @@ just heard of, and a card judged on an old state would stay so until the sweep.
 Fields equal those of `crm.item.get`: `select: ["*"]` gives all own and custom fields and `fm`, which cannot be named
 (docs: CRM/universal/crm-item-list); both methods print an item the same way. Known difference: `crm.item.get`
 answers ACCESS_DENIED for a card we may not see, the list leaves it out; so a card missing from a page is asked for
-once more by `crm.item.get` before it counts as `NotFound`. Never name fields in `select` together with
+once more by `crm.item.get` before it counts as `NotFound`. Should a portal's lists print less than its `get` all the
+same, `expect` notices: a card that lacks a field it must have is read once more, and if `get` knows better, cards of
+that type go by `get` from then on. Never name fields in `select` together with
 `useOriginalUfNames`: portals then answer empty rows.
 """
 
@@ -50,6 +52,12 @@ class Loader:
         self._stats = stats
         self._gatherings: dict[tuple[Lane, int], _Gathering] = {}
         self._pages: set[asyncio.Task[None]] = set()
+        self._expected: dict[int, frozenset[str]] = {}
+        self._singly: set[int] = set()
+
+    def expect(self, entity_type_id: int, names: frozenset[str]) -> None:
+        """Fields that every card of a type has, known from elsewhere; by them a page that prints less is found out."""
+        self._expected[entity_type_id] = names
 
     async def load(self, entity_type_id: int, item_id: int, lane: Lane) -> Card:
         """One card as `crm.item.get` gives it, custom fields by their original names. Raises `NotFound`."""
@@ -86,7 +94,10 @@ class Loader:
     def _want(self, entity_type_id: int, item_id: int, lane: Lane, waiting: "asyncio.Future[Card]") -> None:
         gathering = self._gatherings.setdefault((lane, entity_type_id), _Gathering())
         gathering.wanted[item_id] = waiting
-        if len(gathering.wanted) > gathering.pages_queued * PAGE:
+        self._queue_pages(gathering, entity_type_id, lane)
+
+    def _queue_pages(self, gathering: _Gathering, entity_type_id: int, lane: Lane) -> None:
+        while len(gathering.wanted) > gathering.pages_queued * self._page_size(entity_type_id):
             gathering.pages_queued += 1
             task = asyncio.create_task(self._page(gathering, entity_type_id, lane))
             self._pages.add(task)
@@ -98,7 +109,9 @@ class Loader:
         bind = self._binding(gathering, entity_type_id, taken)
         try:
             answer = await self._ask(Command(_LIST, {}, lane, bind=bind))
-            self._hand_out(_cards(answer.result), taken)
+            cards = _cards(answer.result)
+            if len(taken) == 1 or await self._are_whole(entity_type_id, cards, lane):
+                self._hand_out(cards, taken)
             missing = dict(taken)
             await asyncio.gather(*(self._confirm(entity_type_id, one, missing[one], lane) for one in missing))
         except Bitrix24Error as error:
@@ -113,11 +126,31 @@ class Loader:
     def _binding(self, gathering: _Gathering, entity_type_id: int, taken: "dict[int, asyncio.Future[Card]]") -> Bind:
         def bind() -> tuple[str, Mapping[str, Any]] | None:
             gathering.pages_queued -= 1
-            for item_id in list(gathering.wanted)[:PAGE]:
+            for item_id in list(gathering.wanted)[: self._page_size(entity_type_id)]:
                 taken[item_id] = gathering.wanted.pop(item_id)
             return _question(entity_type_id, list(taken)) if taken else None
 
         return bind
+
+    async def _are_whole(self, entity_type_id: int, cards: list[Card], lane: Lane) -> bool:
+        """Whether the page prints what `crm.item.get` prints; asked of the portal only where a field is missing."""
+        expected = self._expected.get(entity_type_id, frozenset())
+        lacking = next((card for card in cards if not expected <= card.keys()), None)
+        if lacking is None:
+            return True
+        answer = await self._ask(Command(*_question(entity_type_id, [_id_of(lacking)]), lane))
+        if all(card.keys() & expected <= lacking.keys() for card in _cards(answer.result)):
+            # The field is gone from the portal: nothing wrong with its lists.
+            self._expected[entity_type_id] = expected & lacking.keys()
+            return True
+        self._singly.add(entity_type_id)
+        for (other, kind), gathering in self._gatherings.items():
+            if kind == entity_type_id:
+                self._queue_pages(gathering, entity_type_id, other)
+        return False
+
+    def _page_size(self, entity_type_id: int) -> int:
+        return 1 if entity_type_id in self._singly else PAGE
 
     def _hand_out(self, cards: list[Card], taken: "dict[int, asyncio.Future[Card]]") -> None:
         for card in cards:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from app.bitrix24.client import PortalClient
 from app.domain.messages import Say
 from app.domain.ruleset import Ruleset
-from app.domain.snapshot import PortalDictionary
+from app.domain.snapshot import Entity, PortalDictionary
 from app.pipeline import dictionary_document
 from app.pipeline.catalog import Catalog
 from app.pipeline.dictionaries import Dictionaries
@@ -80,6 +80,8 @@ class Connection:
 
     async def _read(self) -> PortalDictionary:
         read = await read_dictionary(self.client)
+        for entity in Entity:
+            self.client.expect(entity, frozenset(name for owner, name in read.fields if owner is entity))
         document = dictionary_document.to_json(read)
         async with self._database.writing() as session:
             await kept_dictionary.save(session, portal_id=self.portal.id, document=document, read_at=self._clock())
@@ -116,6 +118,10 @@ class Connections:
         """The connection to a portal. Raises PortalUnknown, SecretUnreadable, DatabaseAway."""
         kept = self._kept.setdefault(portal_id, Kept(_PORTAL_SECONDS, self._clock))
         return await kept.get(lambda: self._look_up(portal_id))
+
+    def live(self) -> list[Connection]:
+        """Those made so far."""
+        return [connection for _, connection in self._open.values()]
 
     async def _look_up(self, portal_id: int) -> Connection:
         async with self._database.reading() as session:
