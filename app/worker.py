@@ -1,4 +1,5 @@
-"""The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers.
+"""The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers,
+sweep the portals, delete what is too old to keep.
 
 Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
 `app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
@@ -14,12 +15,15 @@ import structlog
 from procrastinate import App
 
 from app.pipeline.connections import Connections
-from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, consume, open_queue
+from app.pipeline.jobs import HEARTBEAT_SECONDS, STALLED_SECONDS, consume, open_queue
 from app.pipeline.process import Process
+from app.pipeline.sweeper import Sweeper, SweepPlan
+from app.pipeline.usage import UsageCount
 from app.settings import Settings
 from app.store import journal, timers
 from app.store.database import Database
 from app.store.queue import dispatch, release_stalled, something_waits
+from app.store.retention import trim
 from app.store.secret_box import secret_box
 
 _log = structlog.get_logger()
@@ -33,16 +37,17 @@ class Rhythm:
 
     `settle`: how long the oldest hint of a card waits for the rest of its burst, since one save in the portal raises
     several events. `heartbeat`, `stalled`: how often a worker shows that it lives, and after what silence it is dead.
-    `grace`: how long cards under way may take to finish when the worker is stopped.
     """
 
     settle: float = 0.4
     dispatch: float = 0.1
     timers: float = 1.0
     recovery: float = 10.0
+    sweep: float = 2.0
+    usage: float = 5.0
+    tidy: float = 60.0
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
-    grace: float = GRACE_SECONDS
 
 
 STEADY = Rhythm()
@@ -52,20 +57,33 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
     """Work until cancelled; then finish or hand back what is under way within about ten seconds."""
     async with Connections(database, secret_box(settings), clock=_now) as connections:
         process = Process(database, connections, live=settings.mode == "live", clock=_now)
-        async with open_queue(database.conninfo, process.judge) as queue, asyncio.TaskGroup() as group:
+        sweeper = Sweeper(database, connections, _sweep_plan(settings), now=_now)
+        usage = UsageCount(database, connections, now=_now)
+        async with (
+            open_queue(database.conninfo, process.judge) as queue,
+            sweeper,
+            usage,
+            asyncio.TaskGroup() as group,
+        ):
             group.create_task(_supervised("queue", lambda: _consume(queue, settings, rhythm)))
             group.create_task(_every(rhythm.dispatch, "dispatcher", lambda: _dispatch(database, rhythm)))
             group.create_task(_every(rhythm.timers, "timers", lambda: _fire_timers(database)))
             group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(database, rhythm)))
+            group.create_task(_every(rhythm.usage, "usage", usage.write))
+            group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
+            if settings.sweep_every:
+                group.create_task(_every(rhythm.sweep, "sweep", sweeper.step))
+
+
+def _sweep_plan(settings: Settings) -> SweepPlan:
+    return SweepPlan(
+        every=timedelta(seconds=settings.sweep_every), open_since=timedelta(days=settings.sweep_since_days)
+    )
 
 
 async def _consume(queue: App, settings: Settings, rhythm: Rhythm) -> None:
     await consume(
-        queue,
-        concurrency=settings.worker_concurrency,
-        heartbeat=rhythm.heartbeat,
-        stalled_after=rhythm.stalled,
-        grace=rhythm.grace,
+        queue, concurrency=settings.worker_concurrency, heartbeat=rhythm.heartbeat, stalled_after=rhythm.stalled
     )
 
 
@@ -104,6 +122,12 @@ async def _recover(database: Database, rhythm: Rhythm) -> None:
         released = await release_stalled(session, older_than=timedelta(seconds=rhythm.stalled))
     if released:
         _log.warning("work of a dead worker was put back on the queue", cards=released)
+
+
+async def _tidy(settings: Settings, database: Database) -> None:
+    gone = await trim(database, before=_now() - timedelta(days=settings.journal_keep_days))
+    if gone:
+        _log.info("old journal rows were deleted", rows=gone)
 
 
 async def _every(seconds: float, name: str, step: Callable[[], Awaitable[None]]) -> None:
