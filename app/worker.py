@@ -15,7 +15,7 @@ import structlog
 from procrastinate import App
 
 from app.pipeline.connections import Connections
-from app.pipeline.jobs import HEARTBEAT_SECONDS, STALLED_SECONDS, consume, open_queue
+from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, consume, open_queue
 from app.pipeline.process import Process
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
@@ -37,6 +37,7 @@ class Rhythm:
 
     `settle`: how long the oldest hint of a card waits for the rest of its burst, since one save in the portal raises
     several events. `heartbeat`, `stalled`: how often a worker shows that it lives, and after what silence it is dead.
+    `grace`: how long cards under way may take to finish when the worker is stopped.
     """
 
     settle: float = 0.4
@@ -48,6 +49,7 @@ class Rhythm:
     tidy: float = 60.0
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
+    grace: float = GRACE_SECONDS
 
 
 STEADY = Rhythm()
@@ -83,7 +85,11 @@ def _sweep_plan(settings: Settings) -> SweepPlan:
 
 async def _consume(queue: App, settings: Settings, rhythm: Rhythm) -> None:
     await consume(
-        queue, concurrency=settings.worker_concurrency, heartbeat=rhythm.heartbeat, stalled_after=rhythm.stalled
+        queue,
+        concurrency=settings.worker_concurrency,
+        heartbeat=rhythm.heartbeat,
+        stalled_after=rhythm.stalled,
+        grace=rhythm.grace,
     )
 
 
