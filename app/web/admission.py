@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from app.store.database import DatabaseAway
+from app.errors import OgonError
 from app.web.signing import SigningKey, same
 
 REFRESH_SECONDS = 5.0
@@ -79,14 +79,14 @@ class Admission:
         self._reading: asyncio.Task[None] | None = None
 
     async def admit(self, claim: Claim) -> Gate | Foreign | None:
-        """The portal whose token this is; Foreign; None for no valid token. Raises DatabaseAway at a cold start."""
+        """The portal whose token this is; Foreign; None for no valid token. A cold start raises what `load` raises."""
         found = self._match(claim)
         if not isinstance(found, Gate) and await self._read_again():
             found = self._match(claim)
         return found
 
     async def admit_robot(self, secret: str) -> Gate | None:
-        """The portal whose robot address this is. Raises DatabaseAway at a cold start."""
+        """The portal whose robot address this is. A cold start raises what `load` raises."""
         found = self._match_robot(secret)
         if found is None and await self._read_again():
             found = self._match_robot(secret)
@@ -121,7 +121,7 @@ class Admission:
             return False
         try:
             await self.refresh()
-        except DatabaseAway:
+        except OgonError:
             return False
         return True
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from app.bitrix24.events import DEEPEST, MOST_KEYS, BadEvent, Event, RobotCall, parse
-from app.store.database import DatabaseAway
+from app.errors import OgonError
 from app.store.journal import NewEntry
-from app.store.journal_flush import RowsRefused, WriteFailed
+from app.store.journal_flush import RowsRefused
 from app.web.admission import Admission, Claim, Foreign, Gate
 from app.web.bare import Answer, Receive, Scope, Send, read_body, refusal_by_head
 from app.web.gap_mark import GapMark
-from app.web.group_commit import GroupCommit, WaitingListFull
+from app.web.group_commit import GroupCommit
 from app.web.hints import of_event, of_foreign, of_not_understood, of_robot_call
 from app.web.tally import Tally
 
@@ -65,9 +65,13 @@ class Intake:
             return await self._take_delivery(body, scope["query_string"].decode("latin-1"), secret)
         except RowsRefused:
             return NOT_UNDERSTOOD
-        except (DatabaseAway, WriteFailed, WaitingListFull):
+        except OgonError:
+            # The database is away, too much waits, or the portals' secrets can't be read: not the sender's fault.
             self.gap.lost()
             return TRY_LATER
+        except Exception:
+            self.gap.lost()
+            raise
 
     async def _take_delivery(self, body: bytes, query: str, secret: str | None) -> Answer:
         try:

@@ -336,6 +336,19 @@ async def test_with_the_database_away_a_delivery_is_answered_503_and_leaves_a_ga
     assert [entry.card_id for entry in await stored(database)] == [1, 3]
 
 
+@pytest.mark.usefixtures("portal")
+async def test_with_another_secret_key_a_delivery_is_answered_503_and_leaves_a_gap_mark(
+    web_settings: Settings, database: Database
+) -> None:
+    app = create_app(web_settings.model_copy(update={"secret_key": SecretStr("quite another secret key")}), database)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ogon.example") as client:
+        answer = await deliver(client, event_body())
+    assert answer.status_code == 503
+    async with asyncio.timeout(10):
+        while not await unswept(database):  # noqa: ASYNC110 - written by a task of the app
+            await asyncio.sleep(0.05)
+
+
 async def unswept(database: Database) -> list[gaps.Gap]:
     async with database.reading() as session:
         return await gaps.unswept(session)
