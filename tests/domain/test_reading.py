@@ -228,7 +228,8 @@ def test_a_lead_not_read_leaves_its_facts_open() -> None:
     facts = of_deal({"companyId": 8, "leadId": 5}, company={STEAM: 5})
     assert facts["steam_tph"].value == 5
     assert problem(facts["turnover"]) == problem(facts["lead_request_answer"]) == "the lead could not be read"
-    assert of_deal({"companyId": 0, "leadId": None})["turnover"].problem is None
+    for nothing in (0, "0", None, ""):
+        assert of_deal({"companyId": nothing, "leadId": nothing})["turnover"].problem is None
 
 
 def test_won_deals_leave_this_one_out_and_keep_the_rest_for_later_rules() -> None:
