@@ -7,7 +7,7 @@ new deliveries, then the work under way, then the database.
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any
 
 import structlog
@@ -53,7 +53,7 @@ async def prepared_database(settings: Settings) -> AsyncGenerator[Database]:
 async def serve(settings: Settings, *, with_worker: bool) -> None:
     """Answer HTTP until a signal; with the worker beside it unless told otherwise."""
     async with prepared_database(settings) as database:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 create_app(settings, database),
                 host=settings.host,
@@ -64,33 +64,50 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
-        working = asyncio.create_task(run_worker(settings, database)) if with_worker else None
-        if working is not None:
-            # A web without its worker would take leads that nobody judges: better to stop and be started again.
-            working.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        tasks = [asyncio.create_task(server.serve(), name="web")]
+        if with_worker:
+            tasks.append(asyncio.create_task(run_worker(settings, database), name="worker"))
         _log.info("ready", address=f"http://{settings.host}:{settings.port}", worker=with_worker, mode=settings.mode)
-        try:
-            await server.serve()
-        finally:
-            if working is not None:
-                await _stop(working)
+        await _until_stopped(tasks, stop=server.stop)
 
 
 async def work(settings: Settings) -> None:
     """Judge cards until a signal."""
     async with prepared_database(settings) as database:
-        working = asyncio.create_task(run_worker(settings, database))
-        stopped = asyncio.Event()
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        tasks = [asyncio.create_task(run_worker(settings, database), name="worker")]
         _log.info("working", mode=settings.mode)
-        waiting = asyncio.create_task(stopped.wait())
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        await _stop(working)
+        await _until_stopped(tasks)
 
 
-async def _stop(working: "asyncio.Task[None]") -> None:
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to us: its own handling ends the process before the worker could finish."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Take no new connections and end."""
+        self.should_exit = True
+
+
+async def _until_stopped(tasks: list["asyncio.Task[None]"], *, stop: Callable[[], None] = lambda: None) -> None:
+    """Wait for a signal or for a task's end, then end all of them at once.
+
+    A web without its worker would take leads that nobody judges; better to stop as a whole and be started again.
+    Raises what a task failed with.
+    """
+    signalled = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signalled.set)
+    waiting = asyncio.create_task(signalled.wait())
+    await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    stop()
+    for task in tasks:
+        if task.get_name() == "worker":
+            task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
+            raise ended

@@ -5,7 +5,7 @@ the run with its plan is committed before the first write leaves, and no transac
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -31,16 +31,21 @@ from app.pipeline.duplicates import fetch_links
 from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
 from app.pipeline.retry import Park, TryAgain, after
 from app.store import cards, runs, timers
-from app.store.database import Database
+from app.store.database import Database, DatabaseAway
 from app.store.memory import PastAction, recall
 
 _log = structlog.get_logger()
+_DATABASE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A card as it was read and what it should be: all that a run records before anything is written."""
+    """A card as it was read and what it should be: all that a run records before anything is written.
 
+    `read_at`: nothing that happened after it is surely in the snapshot.
+    """
+
+    read_at: datetime
     snapshot: Snapshot
     facts: Facts
     verdict: Verdict
@@ -65,13 +70,23 @@ class Process:
         try:
             await self._judge(card, lane)
         except CardGone:
-            await self._forget(card)
+            await self._for_certain(lambda: self._forget(card))
         except asyncio.CancelledError:
             # The worker is stopping: another one, or this one after the restart, takes the card up again at once.
             await asyncio.shield(self._again(card, timedelta(0), "interrupted"))
             raise
         except Exception as error:  # noqa: BLE001 - one bad card never holds back another
-            await self._failed(card, error)
+            failure = error
+            await self._for_certain(lambda: self._failed(card, failure))
+
+    async def _for_certain(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write down what became of a card, whenever the database is back: forgotten it would be a lost card."""
+        while True:
+            try:
+                await write()
+                return
+            except DatabaseAway:
+                await asyncio.sleep(_DATABASE_SECONDS)
 
     async def _judge(self, card: CardRef, lane: Lane) -> None:
         connection = await self._connections.of(card.portal_id)
@@ -110,7 +125,7 @@ class Process:
             now=now,
             say=connection.say,
         )
-        return Judged(snapshot, facts, verdict, planned, ruleset, dictionary)
+        return Judged(now, snapshot, facts, verdict, planned, ruleset, dictionary)
 
     async def _recall(self, client: PortalClient, card: CardRef, snapshot: Snapshot, lane: Lane) -> Memory:
         async with self._database.reading() as session:
@@ -176,6 +191,7 @@ class Process:
         values["facts_digest"] = judged.facts.digest()
         values["last_run_id"] = run_id
         values["judged_at"] = self._clock()
+        values["read_at"] = judged.read_at
         if error is None:
             values["parked_reason"] = None
             values["attempts"] = 0

@@ -27,6 +27,8 @@ from app.store.json_text import json_text
 # SQLSTATE classes and codes that mean "the server is away or full", not "the statement is wrong".
 _AWAY_CLASSES = ("08", "57P", "53")
 _CONNECT_SECONDS = 5
+# Hundreds of cards share a few connections: waiting for one's turn is not the database being away.
+_POOL_SECONDS = 30
 
 
 class DatabaseAway(OgonError):  # noqa: N818 - a state of affairs, named as the callers' `except` reads
@@ -118,7 +120,7 @@ async def connected(conninfo: str, *, pool_size: int = 10) -> AsyncGenerator[Dat
         sqlalchemy_url(conninfo),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=_CONNECT_SECONDS,
+        pool_timeout=_POOL_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
         json_serializer=json_text,

@@ -124,6 +124,10 @@ _CLOSE_RUN = text("""
     UPDATE runs SET status = :status, error = :error, closed_at = coalesce(CAST(:closed_at AS timestamptz), now())
     WHERE id = :run_id AND status = 'open'
 """)
+_ABANDON_RUNS = text("""
+    UPDATE runs SET status = 'abandoned', closed_at = now()
+    WHERE portal_id = :portal_id AND entity_type_id = :entity_type_id AND card_id = :card_id AND status = 'open'
+""")
 _RUN = Record(Run, RunRow)
 _ACTION = Record(KeptAction, ActionRow)
 
@@ -132,6 +136,8 @@ async def open_run(session: WriteSession, new: NewRun, actions: Sequence[Planned
     """Write the run and its plan down; the run's number. Commit before the first write to the portal."""
     told = {field.name: getattr(new, field.name) for field in fields(NewRun) if field.name != "card"}
     values = new.card._asdict() | told
+    # Whoever judges holds the card's lock, so a run that is still open was cut off.
+    await session.execute(_ABANDON_RUNS, new.card._asdict())
     run_id: int = (await session.execute(_INSERT_RUN, values)).scalar_one()
     if actions:
         rows = [
