@@ -37,7 +37,7 @@ class Pace:
 
     in_flight: int = 4
     reads_in_flight: int = 9
-    held_back: int = 3
+    held_back: int = 4
     linger: float = 0.002
     target_seconds: float = 5.0
     hot_seconds: float = 0.03
