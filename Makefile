@@ -63,3 +63,7 @@ lock: ## write the hash-pinned lock files anew (needs uv); the runtime takes the
 
 clean: ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) data
+
+.PHONY: bench-client
+bench-client: dev ## the REST client beside its public peers, at a portal's real limits; ARGS="--quick" for ours alone
+	$(BIN)/python -m benchmarks.client $(ARGS)
