@@ -75,12 +75,12 @@ async def _sweep_one(settings: Settings, database: Database, connections: Connec
 
 
 def _table(portal: Portal, swept: Swept) -> Table:
-    table = Table("Source", "Read", "News", "", title=f"{portal.domain}: {swept.queued} news")
+    table = Table("Source", "Read", "News", "Looked at again", "", title=f"{portal.domain}: {swept.queued} news")
     for found in swept.found:
         state = "[green]✓[/]" if found.error is None else _said(found.error, "yellow" if found.refused else "red")
-        table.add_row(found.source, str(found.seen), str(found.queued), state)
+        table.add_row(found.source, str(found.seen), str(found.queued), str(found.again), state)
     if swept.error and not swept.found:
-        table.add_row("", "", "", _said(swept.error, "red"))
+        table.add_row("", "", "", "", _said(swept.error, "red"))
     return table
 
 

@@ -72,15 +72,12 @@ async def _check(sweep: Round, source: Known, cursor: Cursor, ids: Sequence[int]
     cursor = replace(cursor, position=ids[-1], moved_at=sweep.now())
     seen = [seen_card(row) for row in listed]
     async with sweep.writing, sweep.database.writing() as session:
-        changed = await news.of_cards(session, sweep.portal_id, source.entity_type_id, seen, margin=sweep.clock.margin)
-        await news.note_changed(
-            session, sweep.portal_id, source.entity_type_id, [card for card in seen if card.card_id in set(changed)]
-        )
-        await sweep.append(session, source.entity_type_id, changed, "SWEEP_CHANGED")
+        told = await sweep.ask(session, source.entity_type_id, seen, "SWEEP_CHANGED")
         await sweep.append(session, source.entity_type_id, missing, "SWEEP_MISSING", "delete")
         await cursors.save(session, cursor)
     found.seen += len(ids)
-    found.queued += len(changed) + len(missing)
+    found.queued += told.news + len(missing)
+    found.again += told.again
     sweep.watch(found)
     return cursor
 

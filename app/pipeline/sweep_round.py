@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from app.bitrix24.client import PortalClient
 from app.bitrix24.lanes import Lane
-from app.store import journal
+from app.store import journal, news
 from app.store.database import Database, WriteSession
+from app.store.news import SeenCard
 
 BACKGROUND: Final = Lane.BACKGROUND
 _CLOCKS_AGREE: Final = timedelta(minutes=5)
@@ -55,14 +56,16 @@ async def portal_clock(client: PortalClient, *, now: Callable[[], datetime]) -> 
 
 @dataclass(slots=True)
 class Found:
-    """What one source gave so far: rows read, and of them what was news. `share` of its ids, 0 to 1.
+    """What one source gave so far: rows read, news among them, and cards to be looked at again to be sure.
 
+    `share`: how much of its ids is read, 0 to 1.
     `error` is why it could not be read to its end; `refused` when the portal does not let us read it at all.
     """
 
     source: str
     seen: int = 0
     queued: int = 0
+    again: int = 0
     share: float = 0.0
     done: bool = False
     error: str | None = None
@@ -71,6 +74,14 @@ class Found:
 
 Watch = Callable[[Found], None]
 """Told of every step of a source; for progress bars. Must not raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What some rows told: how many were news, and how many ask for a second look."""
+
+    news: int = 0
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,13 @@ class Round:
     """Whether somebody watches how far it is, for which the end of each list must be asked first."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Sources read side by side and write in turns, so that none takes for news what another has just queued."""
+
+    async def ask(self, session: WriteSession, entity_type_id: int, seen: Sequence[SeenCard], event: str) -> Told:
+        """Ask for those leads or deals to be judged that no run has judged as they were listed."""
+        found = await news.of_cards(session, self.portal_id, entity_type_id, seen, margin=self.clock.margin)
+        await self.append(session, entity_type_id, found.certain, event)
+        await self.append(session, entity_type_id, found.again, "SWEEP_AGAIN")
+        return Told(len(found.certain), len(found.again))
 
     async def append(
         self, session: WriteSession, entity_type_id: int | None, ids: Sequence[int], event: str, change: str = "update"

@@ -17,14 +17,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app.pipeline.reads import number
-from app.pipeline.sweep_round import BACKGROUND, Round, identity, moment
+from app.pipeline.sweep_round import BACKGROUND, Round, Told, identity, moment
 from app.store import journal, news, stage_moves
 from app.store.database import WriteSession
 from app.store.news import SeenCard
 
 Row = Mapping[str, Any]
-Keep = Callable[[Round, WriteSession, Sequence[Row], bool], Awaitable[int]]
-"""Writes down what the rows tell; how many of them were news. The flag: this is the portal's first sight."""
+Keep = Callable[[Round, WriteSession, Sequence[Row], bool], Awaitable[Told]]
+"""Writes down what the rows tell. The flag: this is the portal's first sight."""
 
 LEAD, DEAL, COMPANY = 1, 2, 4
 CLOSED_SINCE: Final = timedelta(days=1)
@@ -66,12 +66,11 @@ def seen_card(row: Row) -> SeenCard:
 def cards_of(entity_type_id: int, event: str) -> Keep:
     """Leads or deals: those that no run has judged as they stand go into the journal."""
 
-    async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], first_sight: bool) -> int:
+    async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], first_sight: bool) -> Told:
         wanted = [row for row in rows if not first_sight or _worth_a_first_look(sweep, row)]
         seen = [seen_card(row) for row in wanted]
         await news.note_changed(session, sweep.portal_id, entity_type_id, seen)
-        found = await news.of_cards(session, sweep.portal_id, entity_type_id, seen, margin=sweep.clock.margin)
-        return await sweep.append(session, entity_type_id, found, event)
+        return await sweep.ask(session, entity_type_id, seen, event)
 
     return keep
 
@@ -84,17 +83,17 @@ def _worth_a_first_look(sweep: Round, row: Row) -> bool:
     return updated is None or updated >= sweep.clock.now - CLOSED_SINCE
 
 
-async def _companies(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> int:
+async def _companies(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> Told:
     """A company counts when one of its open cards was last read before the company changed."""
     seen = [card for card in map(seen_card, rows) if card.updated_time is not None]
     found = await news.of_companies(session, sweep.portal_id, seen, margin=sweep.clock.margin)
-    return await sweep.append(session, COMPANY, found, "SWEEP_CHANGED")
+    return Told(await sweep.append(session, COMPANY, found, "SWEEP_CHANGED"))
 
 
 def moves_of(entity_type_id: int) -> Keep:
     """Each hop is kept once; a card whose last hop no run has seen goes into the journal."""
 
-    async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> int:
+    async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> Told:
         moves = [_move(sweep, entity_type_id, row) for row in rows]
         new = await stage_moves.keep(session, [move for move in moves if move.card_id])
         last = {move.card_id: move for move in new}
@@ -102,8 +101,7 @@ def moves_of(entity_type_id: int) -> Keep:
             SeenCard(card_id=card_id, moved_time=move.created_time, stage_id=move.stage_id)
             for card_id, move in last.items()
         ]
-        found = await news.of_cards(session, sweep.portal_id, entity_type_id, seen, margin=sweep.clock.margin)
-        return await sweep.append(session, entity_type_id, found, "SWEEP_MOVED")
+        return await sweep.ask(session, entity_type_id, seen, "SWEEP_MOVED")
 
     return keep
 
@@ -124,7 +122,7 @@ def _move(sweep: Round, entity_type_id: int, row: Row) -> stage_moves.StageMove:
     )
 
 
-async def _activities(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> int:
+async def _activities(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> Told:
     """A row like a webhook's for each state of an activity not told before; nothing is judged by it."""
     ids = [identity(row) for row in rows]
     told = await news.told_activities(session, sweep.portal_id, ids)
@@ -141,7 +139,7 @@ async def _activities(sweep: Round, session: WriteSession, rows: Sequence[Row], 
         for row in rows
         if (identity(row), row.get("LAST_UPDATED")) not in told
     ]
-    return len(await journal.append(session, entries))
+    return Told(len(await journal.append(session, entries)))
 
 
 def _cards(entity_type_id: int, name: str) -> tuple[Source, Source, Source]:

@@ -112,11 +112,12 @@ async def _keep(walk: _Walk, rows: Sequence[Row]) -> None:
     sweep, last = walk.sweep, identity(rows[-1])
     cursor = replace(walk.cursor, position=max(walk.cursor.position, last), moved_at=sweep.now())
     async with sweep.writing, sweep.database.writing() as session:
-        queued = await walk.source.keep(sweep, session, rows, walk.first_sight)
+        told = await walk.source.keep(sweep, session, rows, walk.first_sight)
         await cursors.save(session, cursor)
     walk.cursor = cursor
     walk.found.seen += len(rows)
-    walk.found.queued += queued
+    walk.found.queued += told.news
+    walk.found.again += told.again
     walk.found.share = min(1.0, last / walk.top) if walk.top else 0.0
     sweep.watch(walk.found)
 

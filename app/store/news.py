@@ -17,6 +17,18 @@ from app.store.database import ReadSession, WriteSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What must be judged, ascending ids.
+
+    `certain`: no run has judged the card as it stands. `again`: one has, but read it within the second of the change,
+    and the portal's times have no finer grain; a second look makes sure.
+    """
+
+    certain: list[int]
+    again: list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenCard:
     """One row of a list. What the row does not tell is None and is not compared.
 
@@ -40,7 +52,7 @@ _STALE = """
 """
 
 # A parked card is asked about once for each time it changed; else it would be tried, and fail, at every round.
-_NEWS = f"""
+_NEWS = """
     known.card_id IS NULL
     OR CASE
         WHEN known.state IN ('parked', 'deleted') THEN known.swept_time IS DISTINCT FROM seen.updated_time
@@ -49,9 +61,9 @@ _NEWS = f"""
             OR seen.updated_time IS NOT NULL AND known.updated_time IS DISTINCT FROM seen.updated_time
             OR seen.moved_time IS NOT NULL AND coalesce(known.moved_time < seen.moved_time, true)
             OR seen.stage_id IS NOT NULL AND known.stage_id IS DISTINCT FROM seen.stage_id
-            OR coalesce({_STALE.format(changed="seen.updated_time")}, false)
     END
 """
+_AGAIN = f"known.state NOT IN ('parked', 'deleted') AND {_STALE.format(changed='seen.updated_time')}"
 
 # A timer far in the future is none that reads the card soon.
 _WAITING = """
@@ -69,10 +81,11 @@ _CARD_NEWS = text(f"""
         SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:updated AS timestamptz[]), CAST(:moved AS timestamptz[]),
                              CAST(:stages AS text[])) AS seen (card_id, updated_time, moved_time, stage_id)
     )
-    SELECT seen.card_id
+    SELECT seen.card_id, ({_NEWS}) AS certain
     FROM seen LEFT JOIN cards AS known
         ON known.portal_id = :portal AND known.entity_type_id = :type AND known.card_id = seen.card_id
-    WHERE ({_NEWS}) AND NOT ({_WAITING.format(entity_type="CAST(:type AS int)", card="seen.card_id")})
+    WHERE (({_NEWS}) OR coalesce({_AGAIN}, false))
+      AND NOT ({_WAITING.format(entity_type="CAST(:type AS int)", card="seen.card_id")})
     ORDER BY seen.card_id
 """)  # noqa: S608 - put together from constants
 
@@ -103,10 +116,10 @@ _CHANGED = text("""
 
 async def of_cards(
     session: WriteSession, portal_id: int, entity_type_id: int, seen: Sequence[SeenCard], *, margin: timedelta
-) -> list[int]:
-    """Which of the leads or deals must be judged, ascending. `margin`: how long after a change a reading is sure."""
+) -> News:
+    """Which of the leads or deals must be judged. `margin`: how long after a change a reading is sure."""
     if not seen:
-        return []
+        return News(certain=[], again=[])
     values: dict[str, Any] = {
         "portal": portal_id,
         "type": entity_type_id,
@@ -114,12 +127,13 @@ async def of_cards(
         "updated": [card.updated_time for card in seen],
     }
     more = {"moved": [card.moved_time for card in seen], "stages": [card.stage_id for card in seen], "margin": margin}
-    found = list((await session.scalars(_CARD_NEWS, values | more)).all())
-    if found:
-        asked = {card.card_id: card.updated_time for card in seen if card.card_id in set(found)}
-        asked = {card_id: moment for card_id, moment in asked.items() if moment is not None}
+    found = [(row[0], row[1]) for row in await session.execute(_CARD_NEWS, values | more)]
+    certain = [card_id for card_id, sure in found if sure]
+    if certain:
+        times = {card.card_id: card.updated_time for card in seen}
+        asked = {card_id: times[card_id] for card_id in certain if times[card_id] is not None}
         await session.execute(_ASKED, values | {"ids": list(asked), "updated": list(asked.values())})
-    return found
+    return News(certain=certain, again=[card_id for card_id, sure in found if not sure])
 
 
 async def of_companies(

@@ -98,6 +98,10 @@ class House:
             )
             return [tuple(row) for row in rows]
 
+    async def cards_asked(self) -> list[tuple[int | None, int | None]]:
+        """The same without the event: several sources may find one card, and whichever is first asks for it."""
+        return [(kind, card_id) for _, kind, card_id in await self.asked()]
+
     async def value(self, query: str, **values: Any) -> Any:
         async with self.database.reading() as session:
             return await session.scalar(text(query), values)
@@ -118,6 +122,8 @@ class House:
         stored = self.portal.world.stores[kind].rows[item_id]
         then = self.portal.world.time.text((self.clock() - timedelta(days=days_ago)).timestamp())
         stored |= {"createdTime": then, "updatedTime": then, "movedTime": then}
+        history = self.portal.world.history.rows.get(kind, [])
+        history[:] = [row for row in history if row["OWNER_ID"] != item_id]
         return item_id
 
 
