@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import gc
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -89,8 +90,14 @@ def _furnish(app: FastAPI) -> None:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Any) -> AsyncGenerator[None]:
-    async with app.intake_run.running():
-        yield
+    # What was loaded so far stays for good: not looking through it again and again spares deliveries pauses of 90 ms.
+    gc.collect()
+    gc.freeze()
+    try:
+        async with app.intake_run.running():
+            yield
+    finally:
+        gc.unfreeze()
 
 
 def _now() -> datetime:

@@ -46,14 +46,14 @@ async def healthz() -> Alive:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(web: Web, response: Response) -> Readiness:
+async def readyz(web: Web, request: Request, response: Response) -> Readiness:
     """Deliveries can be stored: the database is there and has the newest schema.
 
     A long queue does not make it unready: taking deliveries is what must go on then.
     """
     try:
         async with asyncio.timeout(_PATIENCE):
-            readiness = await _look(web)
+            readiness = await _look(web, request)
     except TimeoutError:
         readiness = Readiness(ready=False, message="The database takes too long to answer: look at its load.")
     except DatabaseAway as error:
@@ -62,9 +62,12 @@ async def readyz(web: Web, response: Response) -> Readiness:
     return readiness
 
 
-async def _look(web: Web) -> Readiness:
-    if not await is_current(web.database):
-        return Readiness(ready=False, message="The database has an older schema: run `ogon migrate`.")
+async def _look(web: Web, request: Request) -> Readiness:
+    # Reading the migrations takes long enough to hold up deliveries, and a schema once new stays so.
+    seen = request.app.state
+    seen.schema_is_current = getattr(seen, "schema_is_current", False) or await is_current(web.database)
+    if not seen.schema_is_current:
+        return Readiness(ready=False, message="The database has another schema than this release: run `ogon migrate`.")
     async with web.database.reading() as session:
         backlog = await journal.backlog(session)
     age = (web.clock() - backlog.oldest).total_seconds() if backlog.oldest else 0.0
