@@ -110,47 +110,30 @@ class Plan:
         return bool(self.actions)
 
 
+_TODO_TEXTS = ("title", "description", "responsible_id", "deadline", "digest")
+
+
 def action_to_json(action: Action) -> dict[str, Any]:
     """As stored with the run; `action_from_json` reads it back equal."""
     match action:
         case CreateItem(key, entity, fields, makes):
-            return {
-                "kind": "create",
-                "key": key,
-                "entity": int(entity),
-                "fields": _plain(fields),
-                "makes": makes,
-            }
+            rest = {"kind": "create", "entity": int(entity), "fields": _plain(fields), "makes": makes}
         case UpdateItem(key, entity, item_id, fields):
-            return {
-                "kind": "update", "key": key, "entity": int(entity), "item_id": _plain(item_id), "fields": _plain(fields),
-            }  # fmt: skip
+            rest = {"kind": "update", "entity": int(entity), "item_id": _plain(item_id), "fields": _plain(fields)}
         case MoveItem(key, entity, item_id, stage, pipeline):
-            return {
-                "kind": "move", "key": key, "entity": int(entity), "item_id": item_id, "stage": stage, "pipeline": pipeline,
-            }  # fmt: skip
+            rest = {"kind": "move", "entity": int(entity), "item_id": item_id, "stage": stage, "pipeline": pipeline}
         case SetRows(key, entity, item_id, rows):
-            return {
-                "kind": "rows", "key": key, "entity": int(entity), "item_id": _plain(item_id), "rows": _plain(rows),
-            }  # fmt: skip
+            rest = {"kind": "rows", "entity": int(entity), "item_id": _plain(item_id), "rows": _plain(rows)}
         case AddComment(key, entity, item_id, text):
-            return {
-                "kind": "comment",
-                "key": key,
-                "entity": int(entity),
-                "item_id": _plain(item_id),
-                "text": text,
-            }
-        case AddTodo():
-            return {
-                "kind": "todo", "key": action.key, "entity": int(action.entity), "item_id": action.item_id,
-                "title": action.title, "description": action.description, "responsible_id": action.responsible_id,
-                "deadline": action.deadline, "digest": action.digest,
-            }  # fmt: skip
+            rest = {"kind": "comment", "entity": int(entity), "item_id": _plain(item_id), "text": text}
+        case AddTodo(key, entity, item_id):
+            asked = {name: getattr(action, name) for name in _TODO_TEXTS}
+            rest = {"kind": "todo", "entity": int(entity), "item_id": item_id, **asked}
         case CompleteTodo(key, activity_id):
-            return {"kind": "complete_todo", "key": key, "activity_id": activity_id}
+            rest = {"kind": "complete_todo", "activity_id": activity_id}
         case _:
             assert_never(action)
+    return {"key": key, **rest}
 
 
 def action_from_json(stored: Mapping[str, Any]) -> Action:
@@ -168,8 +151,8 @@ def action_from_json(stored: Mapping[str, Any]) -> Action:
         case "comment":
             return AddComment(key, Entity(stored["entity"]), _deref(stored["item_id"]), stored["text"])
         case "todo":
-            names = ("item_id", "title", "description", "responsible_id", "deadline", "digest")
-            return AddTodo(key, Entity(stored["entity"]), *(stored[name] for name in names))
+            asked = {name: stored[name] for name in _TODO_TEXTS}
+            return AddTodo(key, Entity(stored["entity"]), stored["item_id"], **asked)
         case "complete_todo":
             return CompleteTodo(key, stored["activity_id"])
         case kind:

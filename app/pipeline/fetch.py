@@ -5,7 +5,6 @@ Called by `process`. Returns data only; must not judge, write, or keep anything.
 """
 
 import asyncio
-from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Final
@@ -16,6 +15,7 @@ from app.bitrix24.lanes import Lane
 from app.domain.criteria import answer
 from app.domain.difference import link
 from app.domain.facts import Row
+from app.domain.minimum import months_before
 from app.domain.reading import REQUEST_ANSWER, deal_facts, lead_facts
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictionary, RawCard, WonDeal
@@ -143,7 +143,7 @@ async def _won_deals(
     minimum = ruleset.minimum
     if not (minimum.regular_exempt and _below_minimum(deal, ruleset, dictionary)):
         return None
-    since = _months_before(today, minimum.regular_months) - _SLACK
+    since = months_before(today, minimum.regular_months) - _SLACK
     params = {
         "entityTypeId": int(Entity.DEAL),
         "select": ["id", "closedate"],
@@ -172,8 +172,3 @@ def _below_minimum(deal: RawCard, ruleset: Ruleset, dictionary: PortalDictionary
     limits = (("margin", ruleset.minimum.profit), ("amount", ruleset.minimum.amount))
     known = ((facts.number(name), limit) for name, limit in limits)
     return any(value is not None and limit is not None and value < limit for value, limit in known)
-
-
-def _months_before(day: date, months: int) -> date:
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
