@@ -106,7 +106,7 @@ def _findings(findings: Iterable[Finding], say: Say) -> list[str]:
     for finding in findings:
         line = f"{_MARKS[finding.truth]} {harmless(say(finding.why))}"
         if finding.flip is not None and finding.truth is not Truth.YES:
-            line = f"{line}. {harmless(say(finding.flip.said))}"
+            line = f"{line.removesuffix('.')}. {harmless(say(finding.flip.said))}"
         lines.append(line)
     return lines
 

@@ -104,9 +104,10 @@ class Story:
 
     async def settled(self) -> None:
         """Until no event, hint, due timer or job is left. Timers that are not due yet are not waited for."""
-        await self.until(self._quiet)
+        await self.until(self.quiet)
 
-    async def _quiet(self) -> bool:
+    async def quiet(self) -> bool:
+        """Nothing is under way: no event, hint, due timer or job."""
         # A job raises events before it ends, and an event is out only when it stands in the journal. So with no
         # event under way before and after one look at journal and jobs, there is nothing anywhere.
         raised = self.portal.world.outbox.counts.raised
