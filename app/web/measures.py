@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from app.store import cards, counters, journal, portals
 from app.store.database import Database
+from app.web.flow_measures import FlowMeasures, read_flow
 
 _FLUSH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _OUTCOMES = ("deal", "company", "junk", "review", "needs_data")
@@ -40,6 +41,7 @@ class Measures:
         )
         self._parked = self._gauge("ogon_cards_parked", "Cards that wait for a person to replay them", "portal")
         self._counted = self._gauge("ogon_counted_today", "Counters of the day (UTC)", "name", "portal")
+        self._flow = FlowMeasures(self.registry)
 
     def answered(self, status: int) -> None:
         """One webhook delivery was answered."""
@@ -56,6 +58,7 @@ class Measures:
             known = await portals.list_portals(session)
             counted = {str(portal.id): await cards.counts(session, portal_id=portal.id) for portal in known}
             today = await counters.since(session, now.date())
+            flow = await read_flow(session, now=now)
         self._undispatched.set(backlog.waiting)
         self._oldest.set((now - backlog.oldest).total_seconds() if backlog.oldest else 0)
         for portal, numbers in counted.items():
@@ -65,6 +68,7 @@ class Measures:
                 self._cards.labels(portal, f"grade_{grade}").set(numbers.grades.get(grade, 0))
             self._parked.labels(portal).set(numbers.states.get("parked", 0))
         self._show_counters(today)
+        self._flow.show(flow, now=now)
         return generate_latest(self.registry)
 
     def _show_counters(self, today: Iterable[counters.Count]) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.pipeline.connections import Connections
 from app.pipeline.process import Process
 from app.pipeline.provision import provision
 from app.pipeline.sweep import Swept, sweep_portal
-from app.pipeline.sweep_round import Found
+from app.pipeline.sweep_round import Watch
 from app.sandbox.limits import Limits
 from app.sandbox.portal import SandboxPortal
 from app.sandbox.samples import translated
@@ -53,15 +53,15 @@ class House:
     connections: Connections
     portal_id: int
     clock: Clock
-    steps: list[Found] = field(default_factory=list)
 
-    async def sweep(self) -> Swept:
+    async def sweep(self, watch: Watch = lambda _found: None) -> Swept:
         return await sweep_portal(
             self.database,
             self.connections,
             self.portal_id,
             now=self.clock,
             open_since=timedelta(days=30),
+            watch=watch,
         )
 
     async def judge_waiting(self) -> list[tuple[int | None, int | None]]:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
-from app.web.api import cards, portals
+from app.web.api import cards, completeness, portals
 from app.web.bearer import admin_only, scheme
 from app.web.problems import ProblemAnswer
 
@@ -13,3 +13,4 @@ router = APIRouter(
 )
 router.include_router(cards.router)
 router.include_router(portals.router)
+router.include_router(completeness.router)

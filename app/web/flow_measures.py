@@ -1,0 +1,96 @@
+"""Figures of the flow for Prometheus: the sweep, completeness, the queue, the portals' budgets, event to grade.
+
+Part of `measures.py`, on its registry. All are read from the database when asked, so every web process tells the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from app.store import completeness, counters, flow_figures
+from app.store.database import ReadSession
+from app.store.flow_figures import QUANTILES, Budget, EventToGrade, Lag, Queue
+
+_REFUSALS = {"portal_503": "503", "portal_429": "429"}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFigures:
+    """One reading of them all. `differences` and `refused` by portal."""
+
+    queue: Queue
+    budgets: list[Budget]
+    lags: list[Lag]
+    event_to_grade: EventToGrade
+    differences: Mapping[int, int]
+    refused: Mapping[tuple[int, str], int]
+
+
+async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
+    """Of all enabled portals."""
+    lags = await flow_figures.sweep_lags(session)
+    days = {lag.portal_id: await completeness.today(session, lag.portal_id, now=now) for lag in lags}
+    counted = {(one.portal_id, one.name): one.value for one in await counters.since(session, now.date())}
+    return FlowFigures(
+        queue=await flow_figures.queue(session),
+        budgets=await flow_figures.budgets(session),
+        lags=lags,
+        event_to_grade=await flow_figures.event_to_grade(session, now=now),
+        differences={portal: await completeness.difference(session, portal, day) for portal, day in days.items()},
+        refused={
+            (portal, status): counted.get((portal, name), 0) for portal in days for name, status in _REFUSALS.items()
+        },
+    )
+
+
+class FlowMeasures:
+    """The gauges of one web process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(name, meaning, labels, registry=registry)
+
+        self._waiting = gauge("ogon_queue_waiting", "Cards that wait on the queue")
+        self._running = gauge("ogon_queue_running", "Cards that are being judged")
+        self._queue_age = gauge("ogon_queue_oldest_seconds", "How long the longest-waiting card has been on the queue")
+        self._budget = gauge(
+            "ogon_request_budget_used", "Share of the portal's request bucket that is full: 1 is a refusal", "portal"
+        )
+        self._refused = gauge(
+            "ogon_portal_refused_today",
+            "Requests the portal refused for its limits, the day in UTC",
+            "portal",
+            "status",
+        )
+        self._grade = gauge(
+            "ogon_event_to_grade_seconds", "From a webhook's arrival to the end of its run, last hour", "quantile"
+        )
+        self._graded = gauge("ogon_event_to_grade_events", "Webhooks that these quantiles are of")
+        self._lag = gauge("ogon_sweep_lag_seconds", "Since the last complete sweep of the portal began", "portal")
+        self._failures = gauge("ogon_sweep_failures", "Sweeps that failed in a row", "portal")
+        self._difference = gauge(
+            "ogon_completeness_difference", "Cards changed in the portal today and not judged; must be 0", "portal"
+        )
+
+    def show(self, told: FlowFigures, *, now: datetime) -> None:
+        """Set the gauges. What there is no figure for, such as the lag before the first sweep, is left out."""
+        self._waiting.set(told.queue.waiting)
+        self._running.set(told.queue.running)
+        self._queue_age.set((now - told.queue.oldest).total_seconds() if told.queue.oldest else 0)
+        for labelled in (self._budget, self._refused, self._grade, self._lag, self._failures, self._difference):
+            labelled.clear()
+        for budget in told.budgets:
+            self._budget.labels(str(budget.portal_id)).set(budget.used)
+        for (portal, status), value in told.refused.items():
+            self._refused.labels(str(portal), status).set(value)
+        for quantile, seconds in zip(QUANTILES, told.event_to_grade.seconds, strict=False):
+            self._grade.labels(str(quantile)).set(seconds)
+        self._graded.set(told.event_to_grade.count)
+        for lag in told.lags:
+            self._failures.labels(str(lag.portal_id)).set(lag.failures)
+            if lag.complete_at is not None:
+                self._lag.labels(str(lag.portal_id)).set((now - lag.complete_at).total_seconds())
+        for portal, missing in told.differences.items():
+            self._difference.labels(str(portal)).set(missing)
