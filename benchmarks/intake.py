@@ -68,6 +68,7 @@ def main() -> int:
     options = _options()
     loads: list[Load] = []
     limits: list[float] = []
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with ExitStack() as stack:
         conninfo = stack.enter_context(_scratch_database())
         port = stack.enter_context(_server(conninfo))
@@ -78,7 +79,7 @@ def main() -> int:
             sent += loads[-1].answers
             limits.append(_limit(conninfo, seconds=options.seconds))
         lost = sent - warm.refused - sum(load.refused for load in loads) - _delivered_rows(conninfo)
-    result = _result(loads, limits, lost)
+    result = _result(loads, limits, lost) | {"load_before": round(busy, 2)}
     _print(result)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
@@ -299,6 +300,11 @@ def _print(result: dict[str, Any]) -> None:
         f"ratio {result['ratio']:.2f} (bar {BAR_RATIO}), p99 {p99} ms (bar {BAR_P99_MS:.0f}), "
         f"refused {result['refused']}, lost {result['lost']}: {'passed' if result['passed'] else 'NOT passed'}"
     )
+    if result["load_before"] > (result["cores"] or 1) / 2:
+        console.print(
+            f"The machine was busy before ({result['load_before']} processes on {result['cores']} cores): "
+            "waiting times say little, the ratio somewhat more. Measure again on a quiet machine."
+        )
 
 
 if __name__ == "__main__":

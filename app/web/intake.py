@@ -59,7 +59,7 @@ class Intake:
     async def _take(self, scope: Scope, body: bytes) -> Answer:
         path: str = scope["path"]
         secret = path.removeprefix(_ROBOT_PATH) if path.startswith(_ROBOT_PATH) else None
-        if secret is None and path != PATH:
+        if secret is None and path.rstrip("/") != PATH:
             return NOTHING_HERE
         try:
             return await self._take_delivery(body, scope["query_string"].decode("latin-1"), secret)

@@ -266,6 +266,11 @@ async def test_a_robot_call_with_another_secret_is_refused(client: httpx.AsyncCl
     assert await stored(database) == []
 
 
+async def test_a_slash_at_the_end_loses_no_delivery(client: httpx.AsyncClient, database: Database) -> None:
+    assert (await deliver(client, event_body(), path="/")).status_code == 200
+    assert len(await stored(database)) == 1
+
+
 async def test_unknown_paths_below_are_not_found(client: httpx.AsyncClient) -> None:
     assert (await deliver(client, event_body(), path="s")).status_code == 404
     assert (await deliver(client, event_body(), path="/elsewhere")).status_code == 404
