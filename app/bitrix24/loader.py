@@ -31,6 +31,9 @@ Card = dict[str, Any]
 Ask = Callable[[Command], Awaitable[Answer]]
 """Sends one command with retries."""
 
+Waiters = list["asyncio.Future[Card]"]
+"""One for each caller, so that a caller who gives up takes nobody along."""
+
 _GET: Final = "crm.item.get"
 _LIST: Final = "crm.item.list"
 _NAMES: Final = {"useOriginalUfNames": "Y"}
@@ -38,9 +41,9 @@ _NAMES: Final = {"useOriginalUfNames": "Y"}
 
 @dataclass(slots=True)
 class _Gathering:
-    """Cards of one type and lane that still wait for a request slot."""
+    """Cards of one type and lane that still wait for a request slot, each with those who wait for it."""
 
-    wanted: "dict[int, asyncio.Future[Card]]" = field(default_factory=dict[int, "asyncio.Future[Card]"])
+    wanted: dict[int, Waiters] = field(default_factory=dict[int, "Waiters"])
     pages_queued: int = 0
 
 
@@ -50,7 +53,7 @@ class Loader:
     def __init__(self, ask: Ask, stats: Stats) -> None:
         self._ask = ask
         self._stats = stats
-        self._gatherings: dict[tuple[Lane, int], _Gathering] = {}
+        self._gatherings: dict[int, dict[Lane, _Gathering]] = {}
         self._pages: set[asyncio.Task[None]] = set()
         self._expected: dict[int, frozenset[str]] = {}
         self._singly: set[int] = set()
@@ -62,14 +65,14 @@ class Loader:
     async def load(self, entity_type_id: int, item_id: int, lane: Lane) -> Card:
         """One card as `crm.item.get` gives it, custom fields by their original names. Raises `NotFound`."""
         self._stats.loads += 1
-        waiting = self._join(entity_type_id, item_id, lane)
-        if waiting is None:
-            waiting = asyncio.get_running_loop().create_future()
-            self._want(entity_type_id, item_id, lane, waiting)
-        try:
-            return await asyncio.shield(waiting)
-        except Bitrix24Error as error:
-            raise error.again() from None
+        waiting: asyncio.Future[Card] = asyncio.get_running_loop().create_future()
+        waiters = self._waiters(entity_type_id, item_id, lane)
+        if waiters is None:
+            self._want(entity_type_id, item_id, lane, [waiting])
+        else:
+            self._stats.loads_joined += 1
+            waiters.append(waiting)
+        return await waiting
 
     async def aclose(self) -> None:
         """Give up the pages still on their way."""
@@ -77,23 +80,24 @@ class Loader:
             task.cancel()
         await asyncio.gather(*self._pages, return_exceptions=True)
 
-    def _join(self, entity_type_id: int, item_id: int, lane: Lane) -> "asyncio.Future[Card] | None":
-        """The same card already waiting; one that waits in a slower lane moves up with its waiters."""
-        for other in Lane:
-            gathering = self._gatherings.get((other, entity_type_id))
-            waiting = gathering.wanted.get(item_id) if gathering else None
-            if gathering is None or waiting is None:
+    def _waiters(self, entity_type_id: int, item_id: int, lane: Lane) -> Waiters | None:
+        """Those who wait for the same card already; a card that waits in a slower lane moves up with them."""
+        for other, gathering in self._gatherings.get(entity_type_id, {}).items():
+            waiters = gathering.wanted.get(item_id)
+            if waiters is None:
                 continue
-            self._stats.loads_joined += 1
             if other > lane:
                 del gathering.wanted[item_id]
-                self._want(entity_type_id, item_id, lane, waiting)
-            return waiting
+                self._want(entity_type_id, item_id, lane, waiters)
+            return waiters
         return None
 
-    def _want(self, entity_type_id: int, item_id: int, lane: Lane, waiting: "asyncio.Future[Card]") -> None:
-        gathering = self._gatherings.setdefault((lane, entity_type_id), _Gathering())
-        gathering.wanted[item_id] = waiting
+    def _want(self, entity_type_id: int, item_id: int, lane: Lane, waiters: Waiters) -> None:
+        lanes = self._gatherings.setdefault(entity_type_id, {})
+        gathering = lanes.get(lane)
+        if gathering is None:
+            gathering = lanes[lane] = _Gathering()
+        gathering.wanted[item_id] = waiters
         self._queue_pages(gathering, entity_type_id, lane)
 
     def _queue_pages(self, gathering: _Gathering, entity_type_id: int, lane: Lane) -> None:
@@ -105,7 +109,7 @@ class Loader:
 
     async def _page(self, gathering: _Gathering, entity_type_id: int, lane: Lane) -> None:
         """One page: its ids are taken when its request is written."""
-        taken: dict[int, asyncio.Future[Card]] = {}
+        taken: dict[int, Waiters] = {}
         bind = self._binding(gathering, entity_type_id, taken)
         try:
             answer = await self._ask(Command(_LIST, {}, lane, bind=bind))
@@ -117,13 +121,13 @@ class Loader:
         except Bitrix24Error as error:
             if not taken:  # never got as far as a request
                 bind()
-            for waiting in taken.values():
-                _fail(waiting, error)
+            for waiters in taken.values():
+                _fail(waiters, error)
         finally:
-            for waiting in taken.values():
-                _fail(waiting, Closed("The client was closed before the card was read", method=_GET))
+            for waiters in taken.values():
+                _fail(waiters, Closed("The client was closed before the card was read", method=_GET))
 
-    def _binding(self, gathering: _Gathering, entity_type_id: int, taken: "dict[int, asyncio.Future[Card]]") -> Bind:
+    def _binding(self, gathering: _Gathering, entity_type_id: int, taken: dict[int, Waiters]) -> Bind:
         def bind() -> tuple[str, Mapping[str, Any]] | None:
             gathering.pages_queued -= 1
             for item_id in list(gathering.wanted)[: self._page_size(entity_type_id)]:
@@ -144,31 +148,28 @@ class Loader:
             self._expected[entity_type_id] = expected & lacking.keys()
             return True
         self._singly.add(entity_type_id)
-        for (other, kind), gathering in self._gatherings.items():
-            if kind == entity_type_id:
-                self._queue_pages(gathering, entity_type_id, other)
+        for other, gathering in self._gatherings[entity_type_id].items():
+            self._queue_pages(gathering, entity_type_id, other)
         return False
 
     def _page_size(self, entity_type_id: int) -> int:
         return 1 if entity_type_id in self._singly else PAGE
 
-    def _hand_out(self, cards: list[Card], taken: "dict[int, asyncio.Future[Card]]") -> None:
+    def _hand_out(self, cards: list[Card], taken: dict[int, Waiters]) -> None:
         for card in cards:
-            waiting = taken.pop(_id_of(card), None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(card)
+            _give(taken.pop(_id_of(card), []), card)
 
-    async def _confirm(self, entity_type_id: int, item_id: int, waiting: "asyncio.Future[Card]", lane: Lane) -> None:
+    async def _confirm(self, entity_type_id: int, item_id: int, waiters: Waiters, lane: Lane) -> None:
         """A card the page did not hold: `crm.item.get` says whether it is gone or only hidden from lists."""
         try:
             answer = await self._ask(Command(*_question(entity_type_id, [item_id]), lane))
             cards = _cards(answer.result)
         except Bitrix24Error as error:
-            _fail(waiting, error)
+            _fail(waiters, error)
             return
-        if cards and not waiting.done():
-            waiting.set_result(cards[0])
-        _fail(waiting, NotFound(f"Card {item_id} of type {entity_type_id} is not there", method=_GET))
+        if cards:
+            _give(waiters, cards[0])
+        _fail(waiters, NotFound(f"Card {item_id} of type {entity_type_id} is not there", method=_GET))
 
 
 def _question(entity_type_id: int, ids: list[int]) -> tuple[str, Mapping[str, Any]]:
@@ -193,7 +194,13 @@ def _id_of(card: Card) -> int:
         raise ServerFault("A card came back without its id", method=_LIST) from None
 
 
-def _fail(waiting: "asyncio.Future[Card]", error: Bitrix24Error) -> None:
-    if not waiting.done():
-        waiting.set_exception(error.again())
-        waiting.exception()  # nobody may be waiting any more
+def _give(waiters: Waiters, card: Card) -> None:
+    for waiting in waiters:
+        if not waiting.done():
+            waiting.set_result(card)
+
+
+def _fail(waiters: Waiters, error: Bitrix24Error) -> None:
+    for waiting in waiters:
+        if not waiting.done():
+            waiting.set_exception(error.again())
