@@ -126,3 +126,4 @@ def _tame_libraries() -> None:
         logger = logging.getLogger(name)
         logger.handlers = []
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)

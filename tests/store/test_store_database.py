@@ -82,7 +82,7 @@ async def test_cut_connection_is_away_and_the_next_one_works(database):
 
 
 async def test_exhausted_pool_is_away(database_conninfo, monkeypatch):
-    monkeypatch.setattr("app.store.database._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("app.store.database._POOL_SECONDS", 0.5)
     async with (
         connected(database_conninfo, pool_size=1) as database,
         database.reading() as one,

@@ -276,6 +276,12 @@ async def test_unknown_paths_below_are_not_found(client: httpx.AsyncClient) -> N
     assert (await deliver(client, event_body(), path="/elsewhere")).status_code == 404
 
 
+async def read_anew(app) -> None:
+    """The portals as they are now: a reading that was under way already may have begun before the change."""
+    await app.intake_run.intake.admission.refresh()
+    await app.intake_run.intake.admission.refresh()
+
+
 async def test_a_portal_without_member_id_takes_that_of_its_first_delivery(
     client: httpx.AsyncClient, app, database: Database, web_settings: Settings
 ) -> None:
@@ -286,7 +292,7 @@ async def test_a_portal_without_member_id_takes_that_of_its_first_delivery(
             webhook=SecretStr("https://young.example/rest/1/code00001/"),
             application_tokens=[SecretStr("young-token")],
         )
-    await app.intake_run.intake.admission.refresh()
+    await read_anew(app)
     said = {"member_id": ELSEWHERE, "domain": "young.example", "application_token": "young-token"}
     assert (await deliver(client, event_body(**said))).status_code == 200
     async with database.reading() as session:
@@ -317,7 +323,7 @@ async def test_a_switched_off_portal_is_refused(
 ) -> None:
     async with database.writing() as session:
         await portals.set_enabled(session, portal.id, enabled=False)
-    await app.intake_run.intake.admission.refresh()
+    await read_anew(app)
     assert (await deliver(client, event_body())).status_code == 403
 
 
