@@ -21,6 +21,7 @@ from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
 from app.settings import Settings
 from app.store import journal, timers
+from app.store.claims import Claims
 from app.store.database import Database
 from app.store.queue import dispatch, release_stalled, something_waits
 from app.store.retention import trim
@@ -57,8 +58,11 @@ STEADY = Rhythm()
 
 async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm = STEADY) -> None:
     """Work until cancelled; then finish or hand back what is under way within about ten seconds."""
-    async with Connections(database, secret_box(settings), clock=_now) as connections:
-        process = Process(database, connections, live=settings.mode == "live", clock=_now)
+    async with (
+        Connections(database, secret_box(settings), clock=_now) as connections,
+        Claims(database.conninfo) as claims,
+    ):
+        process = Process(database, connections, claims, live=settings.mode == "live", clock=_now)
         sweeper = Sweeper(database, connections, _sweep_plan(settings), now=_now)
         usage = UsageCount(database, connections, now=_now)
         async with (

@@ -6,6 +6,7 @@ the run with its plan is committed before the first write leaves, and no transac
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -25,12 +26,14 @@ from app.domain.touch import Hold
 from app.domain.verdict import LeadVerdict, Verdict
 from app.pipeline.apply import Applied, Between, apply, settle, waves
 from app.pipeline.card import CardRef, after_moves, card_values, raw_card
+from app.pipeline.communications import communications_of
 from app.pipeline.connections import Connection, Connections
 from app.pipeline.dictionaries import unknown_codes
 from app.pipeline.duplicates import fetch_links
 from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
 from app.pipeline.retry import Park, TryAgain, after
 from app.store import cards, runs, timers
+from app.store.claims import Claims
 from app.store.database import Database, DatabaseAway
 from app.store.memory import PastAction, recall
 
@@ -58,10 +61,17 @@ class Process:
     """Judges cards of all portals. `live` False is shadow mode: judge and record, write nothing to the portal."""
 
     def __init__(
-        self, database: Database, connections: Connections, *, live: bool, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        connections: Connections,
+        claims: Claims,
+        *,
+        live: bool,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._connections = connections
+        self._claims = claims
         self._live = live
         self._clock = clock
 
@@ -90,20 +100,22 @@ class Process:
 
     async def _judge(self, card: CardRef, lane: Lane) -> None:
         connection = await self._connections.of(card.portal_id)
-        judged = await self._think(connection, card, lane)
-        if Hold.STAGE_UNKNOWN in judged.plan.held:
-            # The portal's stages may have changed since we read them.
-            await connection.dictionary(refresh=True)
-            judged = await self._think(connection, card, lane)
-        run_id = await self._open(card, judged)
-        applied = Applied()
-        if self._live and judged.plan:
-            applied = await apply(connection.client, judged.plan.actions, between=self._between(run_id), lane=lane)
-        await asyncio.shield(self._close(card, judged, run_id, applied))
+        async with AsyncExitStack() as claimed:
+            judged = await self._think(connection, card, lane, claimed)
+            if Hold.STAGE_UNKNOWN in judged.plan.held:
+                # The portal's stages may have changed since we read them.
+                await connection.dictionary(refresh=True)
+                await claimed.aclose()
+                judged = await self._think(connection, card, lane, claimed)
+            run_id = await self._open(card, judged)
+            applied = Applied()
+            if self._live and judged.plan:
+                applied = await apply(connection.client, judged.plan.actions, between=self._between(run_id), lane=lane)
+            await asyncio.shield(self._close(card, judged, run_id, applied))
         if applied.error is not None:
             raise applied.error
 
-    async def _think(self, connection: Connection, card: CardRef, lane: Lane) -> Judged:
+    async def _think(self, connection: Connection, card: CardRef, lane: Lane, claimed: AsyncExitStack) -> Judged:
         now = self._clock()
         ruleset = await connection.ruleset()
         dictionary = await connection.dictionary()
@@ -112,8 +124,13 @@ class Process:
             dictionary = await connection.dictionary(refresh=True)
         facts = _facts(snapshot, ruleset, dictionary)
         verdict = qualify(card.entity, facts, ruleset, _today(now, dictionary))
-        linking = isinstance(verdict, LeadVerdict) and verdict.outcome in LINKING_OUTCOMES
-        links = await fetch_links(connection.client, snapshot, lane=lane) if linking else NO_LINKS
+        links = NO_LINKS
+        if _may_convert(verdict, snapshot):
+            if self._live:
+                # Whoever converts for the same people at this moment is waited for, and then what he made is found.
+                people = communications_of(raw_card(snapshot))
+                await claimed.enter_async_context(self._claims.held(card.portal_id, [*people.phones, *people.emails]))
+            links = await fetch_links(connection.client, snapshot, lane=lane)
         planned = plan(
             verdict,
             snapshot,
@@ -249,6 +266,12 @@ async def _fetch(
         lane=lane,
         catalog=catalog,
     )
+
+
+def _may_convert(verdict: Verdict, snapshot: Snapshot) -> bool:
+    """Whether the plan may need to know what conversion would make twice: not for a lead that is converted."""
+    linking = isinstance(verdict, LeadVerdict) and verdict.outcome in LINKING_OUTCOMES
+    return linking and raw_card(snapshot).get("stageSemanticId") != "S"
 
 
 def _facts(snapshot: Snapshot, ruleset: Ruleset, dictionary: PortalDictionary) -> Facts:

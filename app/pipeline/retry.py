@@ -15,6 +15,7 @@ from app.bitrix24.errors import (
     PortalDeleted,
     Temporary,
 )
+from app.store.claims import Claimed
 from app.store.database import DatabaseAway
 
 _FIRST = timedelta(seconds=5)
@@ -45,6 +46,8 @@ def after(error: Exception, attempts: int) -> TryAgain | Park:
         case InvalidCredentials() | PaymentRequired() | PortalDeleted() | Overloaded():
             # The whole portal refuses us: no card is at fault, and all of them go on when somebody has mended it.
             return TryAgain(_PORTAL_CLOSED, counts=False)
+        case Claimed():
+            return TryAgain(_FIRST, counts=False)
         case Temporary() | DatabaseAway() if attempts < MOST_ATTEMPTS:
             return TryAgain(min(_FIRST * 2 ** (attempts - 1), _LONGEST))
         case Bitrix24Error():

@@ -23,6 +23,7 @@ from app.sandbox.portal import SandboxPortal
 from app.sandbox.samples import translated
 from app.sandbox.server import serve_in_thread
 from app.store import journal, portals, sweeps
+from app.store.claims import Claims
 from app.store.database import Database
 from app.store.rules_in_force import ensure_first_version
 from app.store.secret_box import SecretBox
@@ -70,10 +71,11 @@ class House:
             entries = [one for one in await journal.take_undispatched(session) if one.portal_id == self.portal_id]
             await journal.mark_dispatched(session, [one.id for one in entries])
         asked = dict.fromkeys((one.entity_type_id, one.card_id) for one in entries)
-        process = Process(self.database, self.connections, live=True, clock=self.clock)
-        for kind, card_id in asked:
-            if kind in (LEAD, DEAL) and card_id:
-                await process.judge(CardRef(self.portal_id, Entity(kind), card_id), Lane.BACKGROUND)
+        async with Claims(self.database.conninfo) as claims:
+            process = Process(self.database, self.connections, claims, live=True, clock=self.clock)
+            for kind, card_id in asked:
+                if kind in (LEAD, DEAL) and card_id:
+                    await process.judge(CardRef(self.portal_id, Entity(kind), card_id), Lane.BACKGROUND)
         return list(asked)
 
     async def calm(self) -> None:

@@ -47,14 +47,12 @@ async def test_a_deal_that_is_there_already_is_taken_over(story: Story) -> None:
     assert [row["productId"] for row in story.portal.rows(DEAL, theirs)] == [101]
 
 
-async def test_leads_of_one_person_at_the_same_moment(story: Story) -> None:
-    """Each lead makes its own deal, once; cards of different leads are judged side by side."""
-    leads = [story.add(LEAD, **person(7), **TARGET, **FITS) for _ in range(3)]
+async def test_leads_of_one_person_at_the_same_moment_share_company_and_contact(story: Story) -> None:
+    ways = ("+7 (912) 345-00-07", "8 912 345-00-07", "89123450007")
+    leads = [story.add(LEAD, **person(7, **phone(way)), **TARGET, **FITS) for way in ways]
+    other = story.add(LEAD, **person(8), **TARGET, **FITS)
     await story.settled()
 
-    assert [len(story.deals_of(lead_id)) for lead_id in leads] == [1, 1, 1]
-    later = story.add(LEAD, **person(7), **TARGET, **FITS)
-    known = len(story.portal.items(COMPANY))
-    await story.settled()
-    assert len(story.portal.items(COMPANY)) == known, "who comes later is found"
-    assert len(story.deals_of(later)) == 1
+    assert [len(story.deals_of(lead_id)) for lead_id in (*leads, other)] == [1, 1, 1, 1]
+    assert len({story.deal_of(lead_id)["companyId"] for lead_id in leads}) == 1
+    assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 2
