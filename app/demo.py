@@ -40,7 +40,7 @@ from app.sandbox.samples import SampleLead, answer_deal, generate_leads, place_l
 from app.sandbox.server import RunningSandbox, serve_in_thread
 from app.serve import prepared_database
 from app.settings import Settings
-from app.store import journal, portals, rulesets
+from app.store import journal, portals, rulesets, timers
 from app.store.database import Database
 from app.store.queue import waiting_cards
 from app.store.ruleset_document import ruleset_to_document
@@ -279,11 +279,12 @@ def _answer_deals(portal: SandboxPortal, arrivals: list[Arrival], answered: set[
 
 
 async def is_quiet(database: Database, portal: SandboxPortal) -> bool:
-    """Nothing under way: no event unsent, no hint waiting, no card on the queue."""
+    """Nothing under way: no event unsent, no hint waiting, no card on the queue or to be tried again."""
     async with database.reading() as session:
         backlog = await journal.backlog(session)
         queued = await waiting_cards(session)
-    return not backlog.waiting and not queued and await asyncio.to_thread(portal.wait_for_events, 0.1)
+        to_come = await timers.waiting(session)
+    return not (backlog.waiting or queued or to_come) and await asyncio.to_thread(portal.wait_for_events, 0.1)
 
 
 def _verdict(portal: SandboxPortal, lead_id: int) -> str:
