@@ -66,6 +66,8 @@ def test_tokens_are_a_set_separated_by_commas(monkeypatch):
         ("LOG_FORMAT", "SECRETpart"),
         ("UI_LANGUAGE", "de"),
         ("WORKER_CONCURRENCY", "0"),
+        ("SWEEP_EVERY", "5"),
+        ("SWEEP_SINCE_DAYS", "0"),
         ("JOURNAL_KEEP_DAYS", "-1"),
     ],
 )
