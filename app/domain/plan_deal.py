@@ -12,7 +12,7 @@ from app.domain.difference import changed, digest, enumeration_id, one_line
 from app.domain.given import Given
 from app.domain.messages import Message, message
 from app.domain.snapshot import DealSnapshot, Entity, RawCard, Stage
-from app.domain.touch import Hold, held_back, hold_said, set_by_us
+from app.domain.touch import Hold, held_back, hold_said, not_kept, set_by_us
 from app.domain.verdict import DealVerdict
 
 GRADE = "UF_CRM_OGON_GRADE"
@@ -29,14 +29,17 @@ def plan_deal(verdict: DealVerdict, snapshot: DealSnapshot, given: Given) -> Pla
     goal = _goal(verdict, deal, where, stage, given=given, closed=closed)
     hold = goal if isinstance(goal, Hold) else None
     to = goal if isinstance(goal, Stage) else None
+    fields = _fields(verdict, deal, given)
+    kept = tuple(update for update in fields if not not_kept(update, given.memory))
     # Deals that others closed are told nothing: on the first sight of a portal there are thousands of them.
     told = not closed or set_by_us(deal, given.memory, given.dictionary)
     actions: list[Action] = [
-        *_fields(verdict, deal, given),
+        *kept,
         *(_comment(verdict, deal, to, hold, given=given) if told else ()),
         *_move(deal, to),
     ]
-    return Plan(tuple(actions), (hold,) if hold else ())
+    held = (*((hold,) if hold else ()), *((Hold.FIELDS_NOT_KEPT,) if kept != fields else ()))
+    return Plan(tuple(actions), held)
 
 
 def _goal(

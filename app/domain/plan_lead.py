@@ -17,7 +17,7 @@ from app.domain.difference import changed, digest, enumeration_id, link, one_lin
 from app.domain.given import Given
 from app.domain.messages import Message, message
 from app.domain.snapshot import Entity, LeadSnapshot, RawCard, Stage
-from app.domain.touch import Hold, held_back, hold_said, set_by_us
+from app.domain.touch import Hold, held_back, hold_said, not_kept, set_by_us
 from app.domain.verdict import LeadVerdict, Outcome
 
 VERDICT = "UF_CRM_OGON_VERDICT"
@@ -52,14 +52,17 @@ def plan_lead(verdict: LeadVerdict, snapshot: LeadSnapshot, given: Given) -> Pla
     course = _course(verdict, snapshot, standing, given)
     told = standing is not Standing.CLOSED_BY_PERSON and course.hold is not Hold.ALREADY_CONVERTED
     asked = told and standing is not Standing.CONVERTED_BY_US
+    fields = _fields(verdict, lead, course.conversion.lead_links, given)
+    kept = tuple(update for update in fields if not not_kept(update, given.memory))
     actions: list[Action] = [
         *course.conversion.actions,
-        *_fields(verdict, lead, course.conversion.lead_links, given),
+        *kept,
         *(_comment(verdict, lead, course, given) if told else ()),
         *_todo(verdict, lead, given, asked=asked),
         *_move(lead, course.stage),
     ]
-    return Plan(tuple(actions), (course.hold,) if course.hold else ())
+    held = (*((course.hold,) if course.hold else ()), *((Hold.FIELDS_NOT_KEPT,) if kept != fields else ()))
+    return Plan(tuple(actions), held)
 
 
 def standing_of(lead: RawCard, given: Given) -> Standing:

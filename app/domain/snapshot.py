@@ -113,7 +113,8 @@ class Memory:
     `our_stages`: stages we wrote or set out to write, newest last. `stage_before`: where the card stood before our
     last move. `seen_before_move`: digest of the facts in the last run before the card's present `movedTime`, and
     `outcome_before_move` that run's outcome or decline; None when there was no such run. `comment_digest`: of the last
-    timeline entry. `recent_moves`: our stage moves within the last hour.
+    timeline entry. `recent_moves`: our stage moves within the last hour. `recent_writes`: how often we wrote fields of
+    cards within the last hour, by the key of the action.
     """
 
     our_stages: tuple[str, ...] = ()
@@ -123,6 +124,7 @@ class Memory:
     comment_digest: str | None = None
     todo: OpenTodo | None = None
     recent_moves: int = 0
+    recent_writes: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 NOTHING_REMEMBERED = Memory()

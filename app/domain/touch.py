@@ -6,6 +6,7 @@ Used by the planning modules; `hold_said` also by whoever shows why a run left s
 from enum import StrEnum
 from typing import assert_never
 
+from app.domain.actions import UpdateItem
 from app.domain.difference import link
 from app.domain.given import Given
 from app.domain.messages import Message, message
@@ -13,6 +14,9 @@ from app.domain.snapshot import Memory, PortalDictionary, RawCard
 
 MOVES_PER_HOUR = 5
 """Our moves of one card within an hour after which we stop: a robot of the portal is moving it back."""
+
+WRITES_PER_HOUR = 5
+"""How often the same fields are written within an hour: after that the portal or another program does not keep them."""
 
 
 class Hold(StrEnum):
@@ -25,6 +29,7 @@ class Hold(StrEnum):
     TOO_MANY_MOVES = "too_many_moves"
     STAGE_UNKNOWN = "stage_unknown"
     COMPANY_UNKNOWN = "company_unknown"
+    FIELDS_NOT_KEPT = "fields_not_kept"
 
 
 def hold_said(hold: Hold) -> Message:
@@ -42,6 +47,10 @@ def hold_said(hold: Hold) -> Message:
             return message("The card was moved too often within an hour: a robot seems to move it back. It stays.")
         case Hold.STAGE_UNKNOWN:
             return message("The portal has no suitable stage, or its stages have changed. The card stays.")
+        case Hold.FIELDS_NOT_KEPT:
+            return message(
+                "Our fields were changed back too often within an hour: somebody else writes them. They stay."
+            )
         case Hold.COMPANY_UNKNOWN:
             return message("The lead names no company, so there is nothing to keep in the nurture group.")
         case _:
@@ -66,6 +75,11 @@ def set_by_us(card: RawCard, memory: Memory, dictionary: PortalDictionary) -> bo
     Any of our stages will do, not the newest alone: that one may have been set out for in a run that was cut short.
     """
     return card.get("stageId") in memory.our_stages and not set_by_person(card, memory, dictionary)
+
+
+def not_kept(update: UpdateItem, memory: Memory) -> bool:
+    """Whether these very fields were written so often lately that writing them again would only go on for ever."""
+    return memory.recent_writes.get(update.key, 0) >= WRITES_PER_HOUR
 
 
 def held_back(card: RawCard, decision: str, given: Given) -> Hold | None:

@@ -4,6 +4,7 @@ Called by `app/pipeline/process.py` before planning. Nothing here is kept a seco
 between an action and the end of its run cannot make the two differ.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,7 +46,7 @@ class Recollection:
 
 async def recall(session: ReadSession, card: CardKey, *, moved_time: str | None, now: datetime) -> Recollection:
     """Recall a card. `moved_time`: the card's present `movedTime` as the portal printed it."""
-    actions = await _past_actions(session, card)
+    actions = await _past_actions(session, card, now)
     before = await runs.last_run_before_move(session, card, moved_time=moved_time)
     moves = [action for action in actions if action.kind == "move"]
     last_move = moves[-1] if moves else None
@@ -59,6 +60,9 @@ async def recall(session: ReadSession, card: CardKey, *, moved_time: str | None,
             comment_digest=_last_comment(actions),
             todo=_open_todo(actions),
             recent_moves=sum(now - move.started_at < _HOUR for move in moves),
+            recent_writes=Counter(
+                action.key for action in actions if (action.kind, action.state) == ("update", "done")
+            ),
         ),
         tuple(
             action
@@ -68,7 +72,7 @@ async def recall(session: ReadSession, card: CardKey, *, moved_time: str | None,
     )
 
 
-async def _past_actions(session: ReadSession, card: CardKey) -> Sequence[PastAction]:
+async def _past_actions(session: ReadSession, card: CardKey, now: datetime) -> Sequence[PastAction]:
     rows = await session.execute(
         text("""
             SELECT run.id, action.key, action.kind, action.state, action.payload, action.result,
@@ -76,10 +80,16 @@ async def _past_actions(session: ReadSession, card: CardKey) -> Sequence[PastAct
             FROM runs AS run JOIN actions AS action ON action.run_id = run.id
             WHERE run.portal_id = :portal_id AND run.entity_type_id = :entity_type_id AND run.card_id = :card_id
               AND action.state IN ('started', 'done')
-              AND action.kind IN ('move', 'comment', 'todo', 'complete_todo', 'create')
+              AND (action.kind IN ('move', 'comment', 'todo', 'complete_todo', 'create')
+                   OR (action.kind = 'update' AND action.started_at > :lately))
             ORDER BY run.id, action.position
         """),
-        {"portal_id": card.portal_id, "entity_type_id": card.entity_type_id, "card_id": card.card_id},
+        {
+            "portal_id": card.portal_id,
+            "entity_type_id": card.entity_type_id,
+            "card_id": card.card_id,
+            "lately": now - _HOUR,
+        },
     )
     return [PastAction(*row) for row in rows]
 

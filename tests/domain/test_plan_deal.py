@@ -109,6 +109,14 @@ def test_robots_and_unknown_stages_hold_a_decline() -> None:
     assert replace(_world(), dictionary=no_failure).plan(DECLINED).held == (Hold.STAGE_UNKNOWN,)
 
 
+def test_an_argument_over_fields_is_given_up() -> None:
+    (update,) = of_type(_world().plan(BBB), UpdateItem)
+    tired = replace(_world(), memory=Memory(recent_writes={update.key: 5}))
+    assert tired.plan(BBB).held == (Hold.FIELDS_NOT_KEPT,)
+    assert not of_type(tired.plan(BBB), UpdateItem)
+    assert of_type(tired.plan(AAA), UpdateItem)
+
+
 def test_a_verdict_and_a_card_of_two_kinds_are_refused() -> None:
     with pytest.raises(TypeError, match="does not belong"):
         World().plan(BBB)

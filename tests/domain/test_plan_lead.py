@@ -371,6 +371,16 @@ def test_a_robot_that_moves_the_card_back_is_given_way() -> None:
     assert not of_type(world.plan(JUNK), MoveItem)
 
 
+def test_an_argument_over_fields_is_given_up_and_only_over_those() -> None:
+    (update,) = of_type(World().plan(JUNK), UpdateItem)
+    world = World(memory=Memory(recent_writes={update.key: 5}))
+    assert world.plan(JUNK).held == (Hold.FIELDS_NOT_KEPT,)
+    assert not of_type(world.plan(JUNK), UpdateItem)
+    assert of_type(world.plan(JUNK), MoveItem)
+    assert of_type(world.plan(NEEDS_DATA), UpdateItem)
+    assert of_type(World(memory=Memory(recent_writes={update.key: 4})).plan(JUNK), UpdateItem)
+
+
 def test_an_unknown_stage_is_not_left() -> None:
     world = World().changing(stageId="UC_NEW")
     assert world.plan(DEAL).held == (Hold.STAGE_UNKNOWN,)

@@ -77,3 +77,23 @@ async def test_events_that_come_late_twice_or_before_their_save_do_no_harm(story
         assert len(story.deals_of(lead_id)) == 1
         assert len(story.comments(LEAD, lead_id)) == 1
     assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 3
+
+
+async def test_an_argument_with_another_program_over_our_fields_ends(story: Story) -> None:
+    lead_id = story.add(LEAD, **person(1), **SMALL, **FITS)
+    await story.settled()
+    why = story.lead(lead_id)["UF_CRM_OGON_WHY"]
+    story.portal.reset_stats()
+
+    story.edit(LEAD, lead_id, UF_CRM_OGON_WHY="стёрто")
+    await story.settled()
+    assert story.lead(lead_id)["UF_CRM_OGON_WHY"] == why, "what somebody overwrote is written again"
+    for _ in range(7):
+        story.edit(LEAD, lead_id, UF_CRM_OGON_WHY="стёрто")
+        await story.settled()
+    assert story.portal.stats.commands["crm.item.update"] == 5
+    assert (await story.told("lead", lead_id))["runs"][0]["held"]
+
+    story.edit(LEAD, lead_id, **TARGET)
+    await story.settled()
+    assert story.verdict(lead_id) == "deal", "new facts give other fields, and those are written"
