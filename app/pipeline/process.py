@@ -21,7 +21,16 @@ from app.domain.qualify import qualify
 from app.domain.reading import deal_facts, lead_facts
 from app.domain.record import verdict_to_json
 from app.domain.ruleset import Ruleset
-from app.domain.snapshot import LINKING_OUTCOMES, NO_LINKS, Entity, LeadSnapshot, Memory, PortalDictionary, Snapshot
+from app.domain.snapshot import (
+    LINKING_OUTCOMES,
+    NO_LINKS,
+    Entity,
+    LeadSnapshot,
+    Links,
+    Memory,
+    PortalDictionary,
+    Snapshot,
+)
 from app.domain.touch import Hold
 from app.domain.verdict import LeadVerdict, Verdict
 from app.pipeline.apply import Applied, Between, apply, settle, waves
@@ -33,7 +42,7 @@ from app.pipeline.duplicates import fetch_links
 from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
 from app.pipeline.retry import Park, TryAgain, after
 from app.store import cards, runs, timers
-from app.store.claims import Claims
+from app.store.claims import Claimed, Claims
 from app.store.database import Database, DatabaseAway
 from app.store.memory import PastAction, recall
 
@@ -126,11 +135,7 @@ class Process:
         verdict = qualify(card.entity, facts, ruleset, _today(now, dictionary))
         links = NO_LINKS
         if _may_convert(verdict, snapshot):
-            if self._live:
-                # Whoever converts for the same people at this moment is waited for, and then what he made is found.
-                people = communications_of(raw_card(snapshot))
-                await claimed.enter_async_context(self._claims.held(card.portal_id, [*people.phones, *people.emails]))
-            links = await fetch_links(connection.client, snapshot, lane=lane)
+            links = await self._links(connection, snapshot, lane, claimed)
         planned = plan(
             verdict,
             snapshot,
@@ -144,12 +149,37 @@ class Process:
         )
         return Judged(now, snapshot, facts, verdict, planned, ruleset, dictionary)
 
+    async def _links(self, connection: Connection, snapshot: Snapshot, lane: Lane, claimed: AsyncExitStack) -> Links:
+        """What a conversion can reuse; where it would have to make a client, with that client's people claimed.
+
+        Whoever makes cards for the same people at this moment is waited for, and then what he made is found. Leads of
+        a client who is there already need not wait for each other.
+        """
+        portal_id = connection.portal.id
+        people = communications_of(raw_card(snapshot))
+        values = [*people.phones, *people.emails]
+        if not self._live:
+            return await fetch_links(connection.client, snapshot, lane=lane)
+        try:
+            await claimed.enter_async_context(self._claims.held(portal_id, values, wait=False))
+        except Claimed:
+            links = await fetch_links(connection.client, snapshot, lane=lane)
+            if _client_is_there(links, snapshot):
+                return links
+            await claimed.enter_async_context(self._claims.held(portal_id, values))
+            return await fetch_links(connection.client, snapshot, lane=lane)
+        links = await fetch_links(connection.client, snapshot, lane=lane)
+        if _client_is_there(links, snapshot):
+            await claimed.aclose()
+        return links
+
     async def _recall(self, client: PortalClient, card: CardRef, snapshot: Snapshot, lane: Lane) -> Memory:
         async with self._database.reading() as session:
             known = await recall(
                 session,
                 card.key,
                 moved_time=raw_card(snapshot).get("movedTime"),
+                stage=raw_card(snapshot).get("stageId"),
                 now=self._clock(),
             )
         if not (known.in_doubt and self._live):
@@ -241,6 +271,12 @@ class Process:
     async def _forget(self, card: CardRef) -> None:
         async with self._database.writing() as session:
             await cards.save(session, card.key, state="deleted", judged_at=self._clock())
+
+
+def _client_is_there(links: Links, snapshot: Snapshot) -> bool:
+    """Whether a conversion would find both the person and, where the lead names one, the company."""
+    named = bool(str(raw_card(snapshot).get("companyTitle") or "").strip())
+    return links.contact is not None and (links.company is not None or not named)
 
 
 async def _fetch(

@@ -44,10 +44,12 @@ class Recollection:
     in_doubt: tuple[PastAction, ...]
 
 
-async def recall(session: ReadSession, card: CardKey, *, moved_time: str | None, now: datetime) -> Recollection:
-    """Recall a card. `moved_time`: the card's present `movedTime` as the portal printed it."""
+async def recall(
+    session: ReadSession, card: CardKey, *, moved_time: str | None, stage: str | None, now: datetime
+) -> Recollection:
+    """Recall a card. `moved_time`, `stage`: its present `movedTime` and `stageId` as the portal printed them."""
     actions = await _past_actions(session, card, now)
-    before = await runs.last_run_before_move(session, card, moved_time=moved_time)
+    before = await runs.last_run_before_move(session, card, moved_time=moved_time, stage=stage)
     moves = [action for action in actions if action.kind == "move"]
     last_move = moves[-1] if moves else None
     done = {action.key for action in actions if action.state == "done"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from app.store.cards import CardKey
@@ -219,12 +219,20 @@ async def last_run(session: ReadSession, key: CardKey) -> Run | None:
     return await _RUN.one(session, query.order_by(RunRow.id.desc()).limit(1))
 
 
-async def last_run_before_move(session: ReadSession, key: CardKey, *, moved_time: str | None) -> Run | None:
-    """The card's newest closed run that saw another `moved_time` (as text in `seen`): before the latest move."""
+async def last_run_before_move(
+    session: ReadSession, key: CardKey, *, moved_time: str | None, stage: str | None
+) -> Run | None:
+    """The card's newest closed run that saw another `moved_time` or stage (texts in `seen`): before the latest move.
+
+    The portal's times are of whole seconds, in which a card can be moved twice.
+    """
     query = _RUN.query().where(
         _of(key),
         RunRow.status != "open",
-        RunRow.seen["moved_time"].astext.is_distinct_from(moved_time),
+        or_(
+            RunRow.seen["moved_time"].astext.is_distinct_from(moved_time),
+            RunRow.seen["stage"].astext.is_distinct_from(stage),
+        ),
     )
     return await _RUN.one(session, query.order_by(RunRow.id.desc()).limit(1))
 

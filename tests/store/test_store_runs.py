@@ -90,8 +90,8 @@ async def test_last_run_before_move_passes_over_open_runs_and_the_present_move(w
             await runs.close_run(write_session, run_id, status="done")
         return run_id
 
-    async def before(moved: str | None) -> int | None:
-        found = await runs.last_run_before_move(write_session, lead, moved_time=moved)
+    async def before(moved: str | None, stage: str = "NEW") -> int | None:
+        found = await runs.last_run_before_move(write_session, lead, moved_time=moved, stage=stage)
         return found and found.id
 
     assert await before("t1") is None
@@ -102,10 +102,11 @@ async def test_last_run_before_move_passes_over_open_runs_and_the_present_move(w
     assert await before("t2") == second
     assert await before("t3") == third
     assert await before(None) == third
+    assert await before("t2", "JUNK") == third, "moved twice within a second"
     assert (await runs.last_run(write_session, lead)).id == last
     assert [run.id for run in await runs.open_runs(write_session, lead)] == [last]
     other = CardKey(lead.portal_id, 2, lead.card_id)
-    assert await runs.last_run_before_move(write_session, other, moved_time="t2") is None
+    assert await runs.last_run_before_move(write_session, other, moved_time="t2", stage="NEW") is None
     assert first < second
 
 
