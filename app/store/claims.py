@@ -54,18 +54,21 @@ class Claims:
         await self._hang_up()
 
     @asynccontextmanager
-    async def held(self, portal_id: int, values: Iterable[str]) -> AsyncGenerator[None]:
+    async def held(self, portal_id: int, values: Iterable[str], *, wait: bool = True) -> AsyncGenerator[None]:
         """Nobody else holds any of these phones and e-mails of the portal while the block runs.
 
-        All are taken or none, so two that want the same ones cannot wait for each other. Raises Claimed, DatabaseAway.
+        All are taken or none, so two that want the same ones cannot wait for each other. Raises Claimed: at once
+        when they are taken and `wait` is False, else when patience ends. Raises DatabaseAway.
         """
         keys = {_key(portal_id, value) for value in values}
         if not keys:
             yield
             return
+        if not wait and keys & self._taken:
+            raise Claimed
         try:
             async with asyncio.timeout(self._patience):
-                await self._take(keys)
+                await self._take(keys, wait=wait)
         except TimeoutError:
             raise Claimed from None
         try:
@@ -73,13 +76,15 @@ class Claims:
         finally:
             await asyncio.shield(self._give_back(keys))
 
-    async def _take(self, keys: set[int]) -> None:
+    async def _take(self, keys: set[int], *, wait: bool) -> None:
         async with self._freed:
             await self._freed.wait_for(lambda: not keys & self._taken)
             self._taken |= keys
         try:
             while (got := await self._ask(_TRY, keys)) != keys:
                 await self._ask(_GIVE_BACK, got)
+                if not wait:
+                    raise Claimed
                 await asyncio.sleep(_LOOK_SECONDS)
         except BaseException:
             await asyncio.shield(self._give_back(keys))
