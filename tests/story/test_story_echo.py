@@ -41,7 +41,7 @@ async def test_what_is_right_already_is_left_alone_however_often_it_is_told(stor
 
     assert story.snapshot() == before
     commands = story.portal.stats.commands
-    assert commands["crm.item.list"] or commands["crm.item.get"], "the cards were read again"
+    assert commands.keys() & {"crm.item.list", "crm.item.get"}, "the cards were read again"
     assert not [name for name in commands if name.endswith((".add", ".update", ".set", ".delete"))]
     for kind in (LEAD, DEAL):
         for item in story.portal.items(kind):
