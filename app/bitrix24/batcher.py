@@ -139,7 +139,7 @@ class Batcher:
             return 0
         held_back = self._pace.held_back
         hot_lately = bool(self._hot_sent) and self._hot_sent[-1] >= self._exchange.clock() - _FREQUENT_SECONDS
-        ending = len(self._lineup) <= (held_back - 1) * self._lineup.largest
+        ending = len(self._lineup) <= held_back * self._lineup.largest
         return min(1, held_back) if ending and not hot_lately else held_back
 
     async def _wait(self, seconds: float | None) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -110,7 +111,9 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
         yield prefix, str(value)
 
 
+@lru_cache(maxsize=1024)
 def _key(key: str) -> str:
+    """Written once for a name; calls repeat a few dozen."""
     if not key or "[" in key or "]" in key or _REFERENCE in key:
         raise _NotExpressibleError
     return quote(key, safe="", errors="replace")
