@@ -14,6 +14,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+_GRACE = 2.0
+"""Seconds for calls that are cut off to end; some peers take a cancellation for one more error to repeat after."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -58,8 +61,9 @@ async def carried_out(jobs: Sequence[Job], *, cap: float | None, tick: Callable[
     _, left = await asyncio.wait(tasks, timeout=cap)
     for task in left:
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
     ended.seconds = time.monotonic() - started
+    if left:
+        await asyncio.wait(left, timeout=_GRACE)
     return ended
 
 

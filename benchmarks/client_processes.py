@@ -7,6 +7,7 @@ coroutine, and prints what its callers were told as one JSON line. Our processes
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -128,6 +129,8 @@ async def _work(order: dict[str, Any]) -> None:
         titles = {one: f"updated {one}" for one in ids}
         ended = await carried_out(update_jobs(session, titles), cap=order["cap"], tick=tick)
         _say({"given": list(ended.given), "refused": ended.refused})
+        if not contender.ours:
+            os._exit(0)  # a peer's threads and tasks may go on for long
 
 
 def _say(said: Any) -> None:

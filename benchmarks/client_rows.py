@@ -40,6 +40,11 @@ class Measured:
     def requests(self) -> int:
         return self.stats["requests"]
 
+    @classmethod
+    def read(cls, told: dict[str, Any]) -> "Measured":
+        """From `asdict`, after JSON."""
+        return cls(**told | {"count": Count(**told["count"])})
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -61,8 +66,10 @@ class Row:
     bar = BAR
     needs_list = False
     """A caller with a list in its hands can do this row."""
-    timed = False
-    """The floor's seconds are measured, not reckoned: once to warm up, then before and after."""
+    pairs = 0
+    """Above 0, the floor's seconds are measured, not reckoned: bare, then the client, so many times; medians count."""
+    rest = 0.0
+    """Seconds between pairs, so that the bucket is not what is measured."""
 
     def __init__(self, size: int, peer_size: int | None = None) -> None:
         self.size = size
@@ -144,12 +151,17 @@ class CardsById(Row):
     title = "cards by id, each asked for by its own coroutine"
     needs_list = True
 
-    timed = True
+    pairs = 3
+    rest = 5.0
 
     async def floor(self, portal: PortalProcess) -> Floor:
         bodies = bare.cards(range(1, self.size + 1))
         seconds = await bare.sent(portal.webhook_url, bodies)
-        return Floor("pages of 50 ids, 50 pages to a batch; the same sent bare, before and after", len(bodies), seconds)
+        return Floor(
+            f"pages of 50 ids, 50 pages to a batch; the same sent bare in turn, medians of {self.pairs}",
+            len(bodies),
+            seconds,
+        )
 
     async def measure(self, trial: Trial) -> Measured:
         session, ids = trial.session, range(1, trial.size + 1)
@@ -184,7 +196,8 @@ class Updates(Row):
 class Listed(Row):
     name = "list"
     title = "list of all cards"
-    timed = True
+    pairs = 3
+    rest = 5.0
 
     async def floor(self, portal: PortalProcess) -> Floor:
         bodies = bare.listed(self.size)

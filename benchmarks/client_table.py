@@ -73,6 +73,16 @@ def _waits(p50: float | None, p99: float | None) -> str:
     return " / ".join("" if one is None else f"{one:.3f}" for one in (p50, p99))
 
 
+def said(line: Line) -> str:
+    """One measurement in one line, for a log."""
+    who, calls, requests, seconds, waits, *refused, rest = _cells(line)
+    row = line.row if isinstance(line, Measured) else line[0]
+    numbers = "/".join(refused)
+    return (
+        f"{row}: {who}: {calls} calls, {requests} requests, {seconds} s {waits}, 503/429/refused/lost {numbers} {rest}"
+    )
+
+
 def keep(lines: Sequence[Line], *, quick: bool) -> Path:
     """Write everything measured as JSON."""
     _PLACE.parent.mkdir(exist_ok=True)

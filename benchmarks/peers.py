@@ -31,6 +31,7 @@ LEAD = 1
 Card = dict[str, Any]
 _SELECT = ["id", "title", "stageId"]
 _THREADS = 50
+_CONNECTIONS = 100
 
 
 def _update(card_id: int, title: str) -> dict[str, Any]:
@@ -95,11 +96,15 @@ async def _ours(url: str, physics: Physics, bucket: Bucket | None) -> AsyncGener
 
 
 class _Naive(Session):
+    """A hundred calls at a time: httpx itself comes to a stop over thousands that wait in its pool."""
+
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        self._places = asyncio.Semaphore(_CONNECTIONS)
 
     async def _call(self, method: str, params: dict[str, Any]) -> Any:
-        response = await self._http.post(method, json=params)
+        async with self._places:
+            response = await self._http.post(method, json=params)
         response.raise_for_status()
         return response.json()
 
@@ -122,7 +127,7 @@ class _Naive(Session):
 
 @contextlib.asynccontextmanager
 async def _naive(url: str, physics: Physics, bucket: Bucket | None) -> AsyncGenerator[Session]:
-    limits = httpx.Limits(max_connections=100)
+    limits = httpx.Limits(max_connections=_CONNECTIONS)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http:
         yield _Naive(http)
 
