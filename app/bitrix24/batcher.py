@@ -32,7 +32,9 @@ class Pace:
     the last place of both is for the hot lane, and `held_back` slots of the bucket too.
     A request is made to last `target_seconds` at most by what its commands are known to take. From
     `hot_frequent` hot requests a second on, others' calls ride along with them for `hot_seconds`; when hot calls
-    themselves had to wait for a slot, for `short_seconds`.
+    themselves had to wait for a slot, for `short_seconds`. From `hot_bulk` a second on it is a burst: many cards at
+    once, whose next calls are about to come, so a request that is not full yet waits `gather` seconds for them
+    instead of spending a slot on a few.
     """
 
     in_flight: int = 4
@@ -43,6 +45,8 @@ class Pace:
     hot_seconds: float = 0.03
     short_seconds: float = 0.25
     hot_frequent: float = 1.0
+    hot_bulk: float = 2.0
+    gather: float = 0.15
 
 
 class Batcher:
@@ -92,6 +96,8 @@ class Batcher:
                 await self._wait(self._lineup.opens_in())
                 await asyncio.sleep(self._pace.linger)
                 continue
+            if self._bursting() and len(self._lineup) < self._lineup.largest:
+                await asyncio.sleep(self._pace.gather)
             delay = await self._slot(following[0])
             if delay > 0:
                 self._hot_waited |= following[0] is Lane.HOT
@@ -173,11 +179,19 @@ class Batcher:
         self._writing -= writes
         self._changed.set()
 
+    def _bursting(self) -> bool:
+        """Whether hot requests come in bulk."""
+        self._forget_old(self._exchange.clock())
+        return len(self._hot_sent) > self._pace.hot_bulk * _FREQUENT_SECONDS
+
+    def _forget_old(self, now: float) -> None:
+        while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:
+            self._hot_sent.popleft()
+
     def _fill_seconds(self) -> float:
         """How much of others' work rides along with a hot request: none while hot ones are rare."""
         now = self._exchange.clock()
-        while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:
-            self._hot_sent.popleft()
+        self._forget_old(now)
         self._hot_sent.append(now)
         waited, self._hot_waited = self._hot_waited, False
         if waited:

@@ -83,9 +83,7 @@ class Claims:
         try:
             while (got := await self._ask(_TRY, keys)) != keys:
                 await self._ask(_GIVE_BACK, got)
-                if not wait:
-                    raise Claimed
-                await asyncio.sleep(_LOOK_SECONDS)
+                await _look_again(wait=wait)
         except BaseException:
             await asyncio.shield(self._give_back(keys))
             raise
@@ -125,6 +123,12 @@ class Claims:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+async def _look_again(*, wait: bool) -> None:
+    if not wait:
+        raise Claimed
+    await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _key(portal_id: int, value: str) -> int:
