@@ -222,13 +222,13 @@ async def last_run(session: ReadSession, key: CardKey) -> Run | None:
 async def last_run_before_move(
     session: ReadSession, key: CardKey, *, moved_time: str | None, stage: str | None
 ) -> Run | None:
-    """The card's newest closed run that saw another `moved_time` or stage (texts in `seen`): before the latest move.
+    """The card's newest run that saw another `moved_time` or stage (texts in `seen`): before the latest move.
 
+    Asked before a run is opened, so one that is still open was cut off, and counts: it may have moved the card.
     The portal's times are of whole seconds, in which a card can be moved twice.
     """
     query = _RUN.query().where(
         _of(key),
-        RunRow.status != "open",
         or_(
             RunRow.seen["moved_time"].astext.is_distinct_from(moved_time),
             RunRow.seen["stage"].astext.is_distinct_from(stage),

@@ -83,7 +83,7 @@ async def test_last_done_action_is_the_newest_of_all_runs(write_session, lead):
     assert await runs.last_done_action(write_session, portal_id=lead.portal_id + 1, key=MOVE.key) is None
 
 
-async def test_last_run_before_move_passes_over_open_runs_and_the_present_move(write_session, lead):
+async def test_last_run_before_move_counts_runs_cut_off_and_passes_over_the_present_move(write_session, lead):
     async def opened(moved: str | None, *, close: bool = True) -> int:
         run_id = await runs.open_run(write_session, _run(lead, moved))
         if close:
@@ -98,11 +98,12 @@ async def test_last_run_before_move_passes_over_open_runs_and_the_present_move(w
     first = await opened(None)
     second = await opened("t1")
     third = await opened("t2")
-    last = await opened("t0", close=False)
     assert await before("t2") == second
     assert await before("t3") == third
     assert await before(None) == third
     assert await before("t2", "JUNK") == third, "moved twice within a second"
+    last = await opened("t0", close=False)
+    assert await before("t2") == last, "cut off, but it saw the card before the move"
     assert (await runs.last_run(write_session, lead)).id == last
     assert [run.id for run in await runs.open_runs(write_session, lead)] == [last]
     other = CardKey(lead.portal_id, 2, lead.card_id)
