@@ -21,6 +21,7 @@ from app.bitrix24.protocol import Answer
 
 _FREQUENT_SECONDS: Final = 10.0
 _SHORTEST_WAIT: Final = 0.001
+_BURST_SECONDS: Final = 90.0
 _NOT_IN_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
 
 
@@ -33,7 +34,7 @@ class Pace:
     A request is made to last `target_seconds` at most by what its commands are known to take. From
     `hot_frequent` hot requests a second on, others' calls ride along with them for `hot_seconds`; when hot calls
     themselves had to wait for a slot, for `short_seconds`. From `hot_bulk` a second on it is a burst: many cards at
-    once, whose next calls are about to come, so a request that is not full yet waits `gather` seconds for them
+    once, whose next calls are about to come, so a request that is not full yet waits up to `gather` seconds for them
     instead of spending a slot on a few.
     """
 
@@ -45,8 +46,8 @@ class Pace:
     hot_seconds: float = 0.03
     short_seconds: float = 0.25
     hot_frequent: float = 1.0
-    hot_bulk: float = 2.0
-    gather: float = 0.15
+    hot_bulk: float = 1.5
+    gather: float = 1.25
 
 
 class Batcher:
@@ -63,6 +64,7 @@ class Batcher:
         self._hot_sent: deque[float] = deque()
         self._hot_waited = False
         self._spare_slot = False
+        self._burst_until = float("-inf")
         self._closed = False
 
     async def submit(self, command: Command) -> Answer:
@@ -96,8 +98,8 @@ class Batcher:
                 await self._wait(self._lineup.opens_in())
                 await asyncio.sleep(self._pace.linger)
                 continue
-            if self._bursting() and len(self._lineup) < self._lineup.largest:
-                await asyncio.sleep(self._pace.gather)
+            if self._bursting():
+                await self._gather()
             delay = await self._slot(following[0])
             if delay > 0:
                 self._hot_waited |= following[0] is Lane.HOT
@@ -180,9 +182,20 @@ class Batcher:
         self._changed.set()
 
     def _bursting(self) -> bool:
-        """Whether hot requests come in bulk."""
-        self._forget_old(self._exchange.clock())
-        return len(self._hot_sent) > self._pace.hot_bulk * _FREQUENT_SECONDS
+        """Whether hot requests come in bulk, or did a moment ago: what follows a burst comes in bulk as well."""
+        now = self._exchange.clock()
+        self._forget_old(now)
+        if len(self._hot_sent) > self._pace.hot_bulk * _FREQUENT_SECONDS:
+            self._burst_until = now + _BURST_SECONDS
+        return now < self._burst_until
+
+    async def _gather(self) -> None:
+        """Until a request would be full, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.gather):
+                while len(self._lineup) < self._lineup.largest:
+                    self._changed.clear()
+                    await self._changed.wait()
 
     def _forget_old(self, now: float) -> None:
         while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:

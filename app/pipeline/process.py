@@ -14,7 +14,7 @@ import structlog
 
 from app.bitrix24.client import PortalClient
 from app.bitrix24.lanes import Lane
-from app.domain.actions import Plan, action_from_json, action_to_json
+from app.domain.actions import CreateItem, Plan, action_from_json, action_to_json
 from app.domain.facts import Facts
 from app.domain.plan import plan
 from app.domain.qualify import qualify
@@ -119,7 +119,8 @@ class Process:
             run_id = await self._open(card, judged)
             applied = Applied()
             if self._live and judged.plan:
-                applied = await apply(connection.client, judged.plan.actions, between=self._between(run_id), lane=lane)
+                between = self._between(run_id, judged.plan, claimed)
+                applied = await apply(connection.client, judged.plan.actions, between=between, lane=lane)
             await asyncio.shield(self._close(card, judged, run_id, applied))
         if applied.error is not None:
             raise applied.error
@@ -223,10 +224,15 @@ class Process:
         async with self._database.writing() as session:
             return await runs.open_run(session, run, planned)
 
-    def _between(self, run_id: int) -> Between:
+    def _between(self, run_id: int, planned: Plan, claimed: AsyncExitStack) -> Between:
+        making = {action.key for action in planned.actions if isinstance(action, CreateItem)}
+
         async def between(finished: Sequence[runs.FinishedAction], starting: Sequence[str]) -> None:
             async with self._database.writing() as session:
                 await runs.progress(session, run_id, finished=finished, starting=starting)
+            if making.isdisjoint(starting):
+                # All cards are made: whoever waits for these people finds them now.
+                await claimed.aclose()
 
         return between
 
