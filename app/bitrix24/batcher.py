@@ -21,7 +21,7 @@ from app.bitrix24.protocol import Answer
 
 _FREQUENT_SECONDS: Final = 10.0
 _SHORTEST_WAIT: Final = 0.001
-_BURST_SECONDS: Final = 90.0
+_BURST_SECONDS: Final = 60.0
 _NOT_IN_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
 
 
@@ -47,7 +47,7 @@ class Pace:
     short_seconds: float = 0.25
     hot_frequent: float = 1.0
     hot_bulk: float = 1.5
-    gather: float = 1.25
+    gather: float = 1.0
 
 
 class Batcher:
