@@ -106,7 +106,11 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
             raise _NotExpressibleError
         items: Any = inner.items() if isinstance(inner, dict) else enumerate(inner)
         for key, item in items:
-            yield from _flatten(f"{prefix}[{key if isinstance(key, int) else _key(key)}]", item)
+            name = f"{prefix}[{key if isinstance(key, int) else _key(key)}]"
+            if isinstance(item, int):  # pages of ids are most of what is written
+                yield name, str(item)
+            else:
+                yield from _flatten(name, item)
     else:
         yield prefix, str(value)
 
