@@ -22,6 +22,8 @@ from app.bitrix24.protocol import Answer
 _FREQUENT_SECONDS: Final = 10.0
 _SHORTEST_WAIT: Final = 0.001
 _BURST_SECONDS: Final = 60.0
+_BULK: Final = 5
+"""So many hot calls in one request are many cards at once, not a few urgent ones one after another."""
 _NOT_IN_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
 
 
@@ -33,9 +35,9 @@ class Pace:
     the last place of both is for the hot lane, and `held_back` slots of the bucket too.
     A request is made to last `target_seconds` at most by what its commands are known to take. From
     `hot_frequent` hot requests a second on, others' calls ride along with them for `hot_seconds`; when hot calls
-    themselves had to wait for a slot, for `short_seconds`. From `hot_bulk` a second on it is a burst: many cards at
-    once, whose next calls are about to come, so a request that is not full yet waits up to `gather` seconds for them
-    instead of spending a slot on a few.
+    themselves had to wait for a slot, for `short_seconds`. From `hot_bulk` hot requests with several calls a second
+    on it is a burst: many cards at once, whose next calls are about to come, so a request that is not full yet waits
+    up to `gather` seconds for them instead of spending a slot on a few. Lone hot calls never cause that.
     """
 
     in_flight: int = 4
@@ -64,6 +66,7 @@ class Batcher:
         self._hot_sent: deque[float] = deque()
         self._hot_waited = False
         self._spare_slot = False
+        self._bulk_sent: deque[float] = deque()
         self._burst_until = float("-inf")
         self._closed = False
 
@@ -170,6 +173,8 @@ class Batcher:
         if not commands:
             self._spare_slot = True
             return
+        if sum(command.lane is Lane.HOT for command in commands) >= _BULK:
+            self._bulk_sent.append(self._exchange.clock())
         writes = any(kind_of(command.method) is not Kind.READ for command in commands)
         self._writing += writes
         task = asyncio.create_task(self._request(lane, commands), name="bitrix24-request")
@@ -184,8 +189,9 @@ class Batcher:
     def _bursting(self) -> bool:
         """Whether hot requests come in bulk, or did a moment ago: what follows a burst comes in bulk as well."""
         now = self._exchange.clock()
-        self._forget_old(now)
-        if len(self._hot_sent) > self._pace.hot_bulk * _FREQUENT_SECONDS:
+        while self._bulk_sent and self._bulk_sent[0] < now - _FREQUENT_SECONDS:
+            self._bulk_sent.popleft()
+        if len(self._bulk_sent) > self._pace.hot_bulk * _FREQUENT_SECONDS:
             self._burst_until = now + _BURST_SECONDS
         return now < self._burst_until
 
@@ -197,14 +203,11 @@ class Batcher:
                     self._changed.clear()
                     await self._changed.wait()
 
-    def _forget_old(self, now: float) -> None:
-        while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:
-            self._hot_sent.popleft()
-
     def _fill_seconds(self) -> float:
         """How much of others' work rides along with a hot request: none while hot ones are rare."""
         now = self._exchange.clock()
-        self._forget_old(now)
+        while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:
+            self._hot_sent.popleft()
         self._hot_sent.append(now)
         waited, self._hot_waited = self._hot_waited, False
         if waited:
