@@ -6,13 +6,16 @@ library, answers parsed. Used by the rows of `benchmarks.client`. Shares no code
 """
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
+from benchmarks.client_jobs import Job, carried_out
 from benchmarks.figures import BATCH, PAGE
 
 _SELECT = {"select[0]": "id", "select[1]": "title", "select[2]": "stageId"}
@@ -48,9 +51,29 @@ async def sent(webhook_url: str, bodies: Sequence[bytes]) -> float:
         return time.monotonic() - started
 
 
-async def _post(http: httpx.AsyncClient, url: str, body: bytes) -> None:
+async def cards_waited_for(webhook_url: str, ids: Sequence[int]) -> float:
+    """The same for cards that so many coroutines wait for, each for its own."""
+    waiting = {one: asyncio.get_running_loop().create_future() for one in ids}
+
+    def hand_out(pages: dict[str, Any]) -> None:
+        for page in pages.values():
+            for card in page["items"]:
+                waiting[card["id"]].set_result(card)
+
+    async def send(http: httpx.AsyncClient, body: bytes) -> None:
+        await asyncio.sleep(0)  # all who wait come first
+        hand_out(await _post(http, f"{webhook_url}batch", body))
+
+    async with httpx.AsyncClient(timeout=65) as http:
+        await http.post(f"{webhook_url}profile")
+        jobs = [Job([one], functools.partial(waiting.get, one)) for one in ids]
+        sending = [Job([-at - 1], functools.partial(send, http, body)) for at, body in enumerate(cards(ids))]
+        return (await carried_out(jobs + sending, cap=None, tick=lambda _: None)).seconds
+
+
+async def _post(http: httpx.AsyncClient, url: str, body: bytes) -> dict[str, Any]:
     answer = await http.post(url, content=body, headers={"Content-Type": "application/json"})
-    json.loads(answer.content)["result"]["result"]
+    return json.loads(answer.content)["result"]["result"]
 
 
 def _batches(commands: Sequence[dict[str, object]], *, method: str = "crm.item.list") -> list[bytes]:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,13 +30,13 @@ class Job:
 
 @dataclass(slots=True)
 class Ended:
-    """How the jobs ended. `waits`: from a call's arrival to its end, by kind, seconds; unfinished ones count too."""
+    """How the jobs ended. `waits`: from a call's arrival to its end, by kind, seconds; `cut`: time was up."""
 
     seconds: float = 0.0
     given: dict[int, Any] = field(default_factory=dict[int, Any])
     refused: dict[int, str] = field(default_factory=dict[int, str])
-    unfinished: set[int] = field(default_factory=set[int])
-    waits: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    waits: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cut: bool = False
 
     def errors(self) -> dict[str, int]:
         """How often which error was told."""
@@ -62,6 +62,7 @@ async def carried_out(jobs: Sequence[Job], *, cap: float | None, tick: Callable[
     for task in left:
         task.cancel()
     ended.seconds = time.monotonic() - started
+    ended.cut = bool(left)
     if left:
         await asyncio.wait(left, timeout=_GRACE)
     return ended
@@ -70,21 +71,19 @@ async def carried_out(jobs: Sequence[Job], *, cap: float | None, tick: Callable[
 async def _one(job: Job, ended: Ended, started: float, tick: Callable[[int], None]) -> None:
     if job.at:
         await asyncio.sleep(started + job.at - time.monotonic())
-    ended.unfinished.update(job.covers)
     try:
         given = await job.act()
     except Exception as error:  # noqa: BLE001 - whatever a peer raises, its caller was told
         ended.refused.update(dict.fromkeys(job.covers, type(error).__name__))
     else:
-        ended.given.update(given if len(job.covers) > 1 and isinstance(given, Mapping) else _each(job, given))
+        if len(job.covers) == 1:
+            ended.given[job.covers[0]] = given
+        else:
+            ended.given.update(dict.fromkeys(job.covers))  # those it says nothing of are lost
+            ended.given.update(given if isinstance(given, Mapping) else {})
     finally:
-        ended.waits.setdefault(job.kind, []).append(time.monotonic() - started - job.at)
-    ended.unfinished.difference_update(job.covers)
+        ended.waits[job.kind].append(time.monotonic() - started - job.at)
     tick(len(job.covers))
-
-
-def _each(job: Job, given: Any) -> dict[int, Any]:
-    return dict.fromkeys(job.covers, given)
 
 
 def count(ended: Ended, asked: Iterable[int], there: Callable[[int], bool]) -> Count:

@@ -4,6 +4,7 @@ Called by `benchmarks.client`, once for each contender, with a fresh portal. A r
 """
 
 import asyncio
+import functools
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -123,10 +124,16 @@ def _measured(trial: Trial, ended: Ended, counted: Count, stats: dict[str, Any])
     return Measured("", "", trial.size, ended.seconds, counted, stats, errors=ended.errors())
 
 
+def came(ended: Ended, card_id: int) -> bool:
+    """Whether a read brought the card that was asked for."""
+    card = ended.given.get(card_id)
+    return isinstance(card, dict) and card.get("title") == f"Lead {card_id}"
+
+
 async def written(trial: Trial, jobs: Sequence[Job], titles: dict[int, str]) -> tuple[Measured, Ended]:
     """Carry out updates and look in the portal which of them are there."""
     ended = await carried_out(jobs, cap=trial.cap, tick=trial.tick)
-    if ended.unfinished:
+    if ended.cut:
         await asyncio.sleep(1.0)  # what was cut off may still be running there
     stats, stored = await trial.portal.stats(), await trial.portal.titles()
     counted = count(ended, titles, lambda one: stored.get(one) == titles[one])
@@ -151,17 +158,14 @@ class CardsById(Row):
     title = "cards by id, each asked for by its own coroutine"
     needs_list = True
 
-    pairs = 3
-    rest = 5.0
+    pairs = 7
+    rest = 1.0
 
     async def floor(self, portal: PortalProcess) -> Floor:
-        bodies = bare.cards(range(1, self.size + 1))
-        seconds = await bare.sent(portal.webhook_url, bodies)
-        return Floor(
-            f"pages of 50 ids, 50 pages to a batch; the same sent bare in turn, medians of {self.pairs}",
-            len(bodies),
-            seconds,
-        )
+        ids = range(1, self.size + 1)
+        seconds = await bare.cards_waited_for(portal.webhook_url, ids)
+        how = "pages of 50 ids, 50 pages to a batch; the same sent bare, for as many coroutines that wait"
+        return Floor(f"{how}, in turn, medians of {self.pairs}", len(bare.cards(ids)), seconds)
 
     async def measure(self, trial: Trial) -> Measured:
         session, ids = trial.session, range(1, trial.size + 1)
@@ -173,11 +177,8 @@ class CardsById(Row):
         jobs = [job(one) for one in ids] if many is None else [Job(ids, lambda: many(ids))]
         ended = await carried_out(jobs, cap=trial.cap, tick=trial.tick)
 
-        def came(one: int) -> bool:
-            card = ended.given.get(one)
-            return isinstance(card, dict) and card.get("title") == f"Lead {one}"
-
-        return _measured(trial, ended, count(ended, ids, came), await trial.portal.stats())
+        counted = count(ended, ids, functools.partial(came, ended))
+        return _measured(trial, ended, counted, await trial.portal.stats())
 
 
 class Updates(Row):
@@ -195,9 +196,12 @@ class Updates(Row):
 
 class Listed(Row):
     name = "list"
-    title = "list of all cards"
+    title = "cards listed"
     pairs = 3
     rest = 5.0
+
+    def dash(self, contender: Contender) -> str | None:
+        return "its list call is the line above" if contender.bulk else None
 
     async def floor(self, portal: PortalProcess) -> Floor:
         bodies = bare.listed(self.size)
@@ -216,10 +220,8 @@ class Listed(Row):
 
         ended = await carried_out([Job(ids, listed)], cap=trial.cap, tick=trial.tick)
 
-        def came(one: int) -> bool:
-            return ended.given.get(one, {}).get("title") == f"Lead {one}"
-
-        return _measured(trial, ended, count(ended, ids, came), await trial.portal.stats())
+        counted = count(ended, ids, functools.partial(came, ended))
+        return _measured(trial, ended, counted, await trial.portal.stats())
 
 
 class Arriving(Row):
@@ -242,11 +244,15 @@ class HotDuringBackfill(Row):
     """Hot reads come about one a second at irregular moments, the same for every contender."""
 
     name = "hot"
-    title = "hot card during a backfill of updates"
-    reads = 40
+    title = "updates as a backfill, with hot cards read meanwhile (p99)"
     possible = Floor(
-        "2 ms to gather, up to 50 ms of others riding along, 5 ms for itself, the way there and back", p99=0.07
+        "5 ms for itself, up to 50 ms of others riding along, as the same slots serve both; the way there and back",
+        p99=0.07,
     )
+
+    def __init__(self, size: int, peer_size: int | None = None, *, reads: int = 40) -> None:
+        super().__init__(size, peer_size)
+        self.reads = reads
 
     async def floor(self, portal: PortalProcess) -> Floor:
         return self.possible
@@ -269,7 +275,7 @@ class HotDuringBackfill(Row):
         hot_ids = [job.covers[0] for job in jobs]
         jobs += [backfill(one, title) for one, title in titles.items()]
         measured, ended = await written(trial, jobs, titles)
-        read = count(ended, hot_ids, lambda one: ended.given.get(one, {}).get("title") == f"Lead {one}")
+        read = count(ended, hot_ids, functools.partial(came, ended))
         measured.p50, measured.p99 = median(ended.waits["hot"]), percentile(ended.waits["hot"], 0.99)
         measured.count = Count(*(getattr(measured.count, name) + getattr(read, name) for name in Count.__slots__))
         measured.notes.append(f"{len(hot_ids)} hot reads, {read.done} came")
