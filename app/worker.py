@@ -121,6 +121,7 @@ async def _fire_timers(database: Database) -> None:
                     portal_id=timer.portal_id,
                     entity_type_id=timer.entity_type_id,
                     card_id=timer.card_id,
+                    lane=timer.lane,
                 )
                 for timer in due
             ],

@@ -22,8 +22,6 @@ from app.bitrix24.protocol import Answer
 _FREQUENT_SECONDS: Final = 10.0
 _SHORTEST_WAIT: Final = 0.001
 _BURST_SECONDS: Final = 60.0
-_BULK: Final = 5
-"""So many hot calls in one request are many cards at once, not a few urgent ones one after another."""
 _NOT_IN_BATCH: Final = "ERROR_BATCH_METHOD_NOT_ALLOWED"
 
 
@@ -35,9 +33,9 @@ class Pace:
     the last place of both is for the hot lane, and `held_back` slots of the bucket too.
     A request is made to last `target_seconds` at most by what its commands are known to take. From
     `hot_frequent` hot requests a second on, others' calls ride along with them for `hot_seconds`; when hot calls
-    themselves had to wait for a slot, for `short_seconds`. From `hot_bulk` hot requests with several calls a second
-    on it is a burst: many cards at once, whose next calls are about to come, so a request that is not full yet waits
-    up to `gather` seconds for them instead of spending a slot on a few. Lone hot calls never cause that.
+    themselves had to wait for a slot, for `short_seconds`. From `hot_calls` hot calls a second on it is a burst: many
+    cards at once, whose next calls are about to come, so a request that is not full yet waits up to `gather` seconds
+    for them instead of spending a slot on a few, and others' calls fill what is left of it.
     """
 
     in_flight: int = 4
@@ -48,7 +46,7 @@ class Pace:
     hot_seconds: float = 0.03
     short_seconds: float = 0.25
     hot_frequent: float = 1.0
-    hot_bulk: float = 1.5
+    hot_calls: float = 10.0
     gather: float = 1.0
 
 
@@ -66,7 +64,7 @@ class Batcher:
         self._hot_sent: deque[float] = deque()
         self._hot_waited = False
         self._spare_slot = False
-        self._bulk_sent: deque[float] = deque()
+        self._hot_calls: deque[float] = deque()
         self._burst_until = float("-inf")
         self._closed = False
 
@@ -173,8 +171,7 @@ class Batcher:
         if not commands:
             self._spare_slot = True
             return
-        if sum(command.lane is Lane.HOT for command in commands) >= _BULK:
-            self._bulk_sent.append(self._exchange.clock())
+        self._hot_calls.extend(self._exchange.clock() for command in commands if command.lane is Lane.HOT)
         writes = any(kind_of(command.method) is not Kind.READ for command in commands)
         self._writing += writes
         task = asyncio.create_task(self._request(lane, commands), name="bitrix24-request")
@@ -187,11 +184,11 @@ class Batcher:
         self._changed.set()
 
     def _bursting(self) -> bool:
-        """Whether hot requests come in bulk, or did a moment ago: what follows a burst comes in bulk as well."""
+        """Whether hot calls come in bulk, or did a moment ago: what follows a burst comes in bulk as well."""
         now = self._exchange.clock()
-        while self._bulk_sent and self._bulk_sent[0] < now - _FREQUENT_SECONDS:
-            self._bulk_sent.popleft()
-        if len(self._bulk_sent) > self._pace.hot_bulk * _FREQUENT_SECONDS:
+        while self._hot_calls and self._hot_calls[0] < now - _FREQUENT_SECONDS:
+            self._hot_calls.popleft()
+        if len(self._hot_calls) > self._pace.hot_calls * _FREQUENT_SECONDS:
             self._burst_until = now + _BURST_SECONDS
         return now < self._burst_until
 
@@ -206,6 +203,8 @@ class Batcher:
     def _fill_seconds(self) -> float:
         """How much of others' work rides along with a hot request: none while hot ones are rare."""
         now = self._exchange.clock()
+        if now < self._burst_until:
+            return self._pace.gather
         while self._hot_sent and self._hot_sent[0] < now - _FREQUENT_SECONDS:
             self._hot_sent.popleft()
         self._hot_sent.append(now)

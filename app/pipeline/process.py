@@ -92,11 +92,11 @@ class Process:
             await self._for_certain(lambda: self._forget(card))
         except asyncio.CancelledError:
             # The worker is stopping: another one, or this one after the restart, takes the card up again at once.
-            await asyncio.shield(self._again(card, timedelta(0), "interrupted"))
+            await asyncio.shield(self._again(card, lane, timedelta(0), "interrupted"))
             raise
         except Exception as error:  # noqa: BLE001 - one bad card never holds back another
             failure = error
-            await self._for_certain(lambda: self._failed(card, failure))
+            await self._for_certain(lambda: self._failed(card, lane, failure))
 
     async def _for_certain(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write down what became of a card, whenever the database is back: forgotten it would be a lost card."""
@@ -256,21 +256,24 @@ class Process:
             await runs.close_run(session, run_id, status="failed" if error else "done", error=_said(error))
             await cards.save(session, card.key, **values)
 
-    async def _failed(self, card: CardRef, error: Exception) -> None:
+    async def _failed(self, card: CardRef, lane: Lane, error: Exception) -> None:
         async with self._database.writing() as session:
             attempts = await cards.count_attempt(session, card.key)
         match after(error, attempts):
             case TryAgain(delay, counts):
                 _log.warning("a card will be judged again", card=str(card), seconds=delay.seconds, error=_said(error))
-                await self._again(card, delay, "retry", uncounted=not counts)
+                await self._again(card, lane, delay, "retry", uncounted=not counts)
             case Park(reason):
                 _log.error("a card is parked", card=str(card), reason=reason, exc_info=error)
                 async with self._database.writing() as session:
                     await cards.park(session, card.key, reason=reason)
 
-    async def _again(self, card: CardRef, delay: timedelta, reason: str, *, uncounted: bool = False) -> None:
+    async def _again(
+        self, card: CardRef, lane: Lane, delay: timedelta, reason: str, *, uncounted: bool = False
+    ) -> None:
+        """Judge the card anew after a while, as urgently as it was: a new lead does not go behind old ones."""
         async with self._database.writing() as session:
-            await timers.set_timer(session, card.key, reason=reason, due_at=self._clock() + delay)
+            await timers.set_timer(session, card.key, reason=reason, due_at=self._clock() + delay, lane=lane)
             if uncounted:
                 await cards.save(session, card.key, attempts=0)
 

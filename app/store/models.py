@@ -267,6 +267,7 @@ class TimerRow(Base):
     reason: Mapped[str] = mapped_column(primary_key=True)
     due_at: Mapped[datetime]
     fired_at: Mapped[datetime | None]
+    lane: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
 
 
 class GapRow(Base):

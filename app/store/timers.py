@@ -18,13 +18,17 @@ from app.store.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """One due time; a card has one timer for each reason."""
+    """One due time; a card has one timer for each reason. `lane` as the journal has it: 0 hot, 1 normal, 2 background.
+
+    What a timer brings back is as urgent as it was when it was set.
+    """
 
     portal_id: int
     entity_type_id: int
     card_id: int
     reason: str
     due_at: datetime
+    lane: int
 
     @property
     def card(self) -> CardKey:
@@ -35,14 +39,11 @@ _RECORD = Record(Timer, TimerRow)
 _KEY = (TimerRow.portal_id, TimerRow.entity_type_id, TimerRow.card_id, TimerRow.reason)
 
 
-async def set_timer(session: WriteSession, card: CardKey, *, reason: str, due_at: datetime) -> None:
+async def set_timer(session: WriteSession, card: CardKey, *, reason: str, due_at: datetime, lane: int = 1) -> None:
     """Set the timer, in place of the card's earlier one for this reason, fired or not."""
-    statement = insert(TimerRow).values(card._asdict() | {"reason": reason, "due_at": due_at})
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(_KEY), set_={"due_at": statement.excluded.due_at, "fired_at": None}
-        )
-    )
+    values = {"due_at": due_at, "lane": lane}
+    statement = insert(TimerRow).values(card._asdict() | values | {"reason": reason})
+    await session.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=values | {"fired_at": None}))
 
 
 async def cancel(session: WriteSession, card: CardKey, *, reason: str | None = None) -> None:
