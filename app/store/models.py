@@ -32,6 +32,7 @@ CARD_STATES = ("open", "final", "deleted", "parked")
 RUN_STATUSES = ("open", "done", "failed", "parked", "abandoned")
 RUN_MODES = ("live", "shadow")
 ACTION_STATES = ("planned", "started", "done", "skipped", "failed")
+ROLES = ("viewer", "head", "admin")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -341,3 +342,42 @@ class ChangedCardRow(Base):
     entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     changed_at: Mapped[datetime]
+
+
+class ApiTokenRow(Base):
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        one_of("role", ROLES),
+        # A name is free again once its token is revoked, so that a token can be changed for a new one.
+        Index("uq_api_tokens_live_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        {"comment": "Who may use the API and the pages, with which role; of each secret only a hash. Kept for ever."},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    digest: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_by: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        Index("ix_audit_log_who", "who", "id"),
+        Index("ix_audit_log_what", "what", "id"),
+        Index("ix_audit_log_subject", "subject", "id"),
+        {"comment": "Who changed what and when; a trigger refuses every UPDATE, DELETE and TRUNCATE."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    who: Mapped[str]
+    what: Mapped[str]
+    subject: Mapped[str]
+    portal_id: Mapped[int | None] = mapped_column(ForeignKey("portals.id"))
+    detail: Mapped[Any | None]
