@@ -44,6 +44,28 @@ def after_moves(card: RawCard, plan: Plan) -> RawCard:
     return card
 
 
+def seen(entity: Entity, snapshot: Snapshot, dictionary: PortalDictionary) -> dict[str, Any]:
+    """What a run keeps of the card beside its facts: where it stood, whose it was, who changed it last.
+
+    `semantics` is of the stage; `source` where the card came from, for a deal without one where its lead did;
+    `close_date` of a deal, as printed. None where the portal prints nothing.
+    """
+    raw = raw_card(snapshot)
+    lead = None if isinstance(snapshot, LeadSnapshot) else snapshot.lead
+    closes = raw.get("closedate")
+    return {
+        "stage": raw.get("stageId"),
+        "semantics": semantics_of(raw, stage_at(dictionary, entity, place(entity, raw))),
+        "moved_time": raw.get("movedTime"),
+        "moved_by": raw.get("movedBy"),
+        "updated_time": raw.get("updatedTime"),
+        "updated_by": link(raw.get("updatedBy")),
+        "responsible": link(raw.get("assignedById")),
+        "source": raw.get("sourceId") or (lead or {}).get("sourceId") or None,
+        "close_date": str(closes)[:10] if closes else None,
+    }
+
+
 def card_values(entity: Entity, raw: RawCard, verdict: Verdict, dictionary: PortalDictionary) -> CardValues:
     """What the card's row says after a run that left the card as `raw`."""
     stage = stage_at(dictionary, entity, place(entity, raw))

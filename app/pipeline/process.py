@@ -34,7 +34,7 @@ from app.domain.snapshot import (
 from app.domain.touch import Hold
 from app.domain.verdict import LeadVerdict, Verdict
 from app.pipeline.apply import Applied, Between, apply, settle, waves
-from app.pipeline.card import CardRef, after_moves, card_values, raw_card
+from app.pipeline.card import CardRef, after_moves, card_values, raw_card, seen
 from app.pipeline.communications import communications_of
 from app.pipeline.connections import Connection, Connections
 from app.pipeline.dictionaries import unknown_codes
@@ -197,19 +197,13 @@ class Process:
             await runs.progress(session, action.run_id, finished=[runs.FinishedAction(action.key, state, found)])
 
     async def _open(self, card: CardRef, judged: Judged) -> int:
-        raw = raw_card(judged.snapshot)
         actions = [action_to_json(action) for action in judged.plan.actions]
         run = runs.NewRun(
             card=card.key,
             ruleset_version=judged.ruleset.version,
             mode="live" if self._live else "shadow",
             opened_at=self._clock(),
-            seen={
-                "stage": raw.get("stageId"),
-                "moved_time": raw.get("movedTime"),
-                "moved_by": raw.get("movedBy"),
-                "updated_time": raw.get("updatedTime"),
-            },
+            seen=seen(card.entity, judged.snapshot, judged.dictionary),
             facts=judged.facts.to_json(),
             facts_digest=judged.facts.digest(),
             verdict={**verdict_to_json(judged.verdict), "decision": judged.verdict.decision},

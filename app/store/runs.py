@@ -45,7 +45,7 @@ class FinishedAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run before its writes. `seen` holds the card's moved_time, updated_time and stage_id as it was read."""
+    """A run before its writes. `seen` holds the card's stage, times and people as it was read."""
 
     card: CardKey
     mode: RunMode

@@ -105,8 +105,10 @@ async def test_a_regular_buyer_may_take_little_once(story: Story) -> None:
     stages = {name: story.semantics(DEAL, deal_id) for name, deal_id in deals.items()}
     # The client of the other two is not known to be a target, but a trial delivery it certainly is not.
     assert stages == {"three": "P", "one too long ago": "F", "two": "F"}
-    verdict = (await story.told("deal", deals["three"]))["current"]["verdict"]
-    assert verdict["exemption"] == "regular"
+    told = await story.told("deal", deals["three"])
+    assert told["current"]["verdict"]["exemption"] == "regular"
+    first = told["runs"][-1]["seen"]
+    assert (first["updated_by"], first["responsible"], first["semantics"]) == (12, 12, "process")
 
 
 async def test_a_closed_deal_is_graded_and_never_moved(story: Story) -> None:
