@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from app.store import cards, counters, journal, portals
+from app.store import cards, completeness, counters, journal, portals
 from app.store.cards import CardKey, CardState
 from app.store.portals import Portal
 from app.texts import catalogue
@@ -35,6 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 _PER_PAGE = 50
 _RUNS = 20
+_FORGOTTEN = 5
 CardId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
@@ -68,6 +69,8 @@ async def card_list(
         where = await portal_asked(session, portal if portal is not None else known[0].id)
         found, total = await listed(session, where, wanted)
         counts = await cards.counts(session, portal_id=where.id)
+        today = await completeness.today(session, where.id, now=web.clock())
+        told = await completeness.of_day(session, where.id, today, limit=_FORGOTTEN)
     teller = Teller(catalogue(rendering.language_of(request)), where)
     return rendering.page(
         request,
@@ -83,6 +86,7 @@ async def card_list(
         outcomes=bar(counts.outcomes, tuple(words.OUTCOMES)),
         grades=bar(counts.grades, tuple(words.GRADES)),
         parked=counts.states.get("parked", 0),
+        told=told,
     )
 
 

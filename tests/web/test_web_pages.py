@@ -10,8 +10,10 @@ from web_delivery import TOKEN, deliver, event_body
 
 from app.main import create_app
 from app.settings import Settings
-from app.store import journal
+from app.store import journal, news, sweeps
 from app.store.database import Database
+from app.store.journal import NewEntry
+from app.store.news import SeenCard
 from app.store.portals import Portal
 from app.web.keys import signing_secret
 from app.web.sessions import SESSION_SECONDS, TICKET_SECONDS, login_ticket
@@ -143,6 +145,34 @@ async def test_the_list_shows_verdict_reason_and_counts(
     assert 'href="https://portal.example/crm/lead/details/7/"' in page
     assert 'href="/cards/lead/7?portal=' in page
     assert '<rect class="f-needs-data" x="0.0" y="0" width="1000.0"' in page
+
+
+async def test_the_list_says_whether_every_change_of_today_was_judged(
+    signed_in: httpx.AsyncClient, database: Database, portal: Portal
+) -> None:
+    assert "No sweep has been through yet" in (await signed_in.get("/")).text
+    now = datetime.now(UTC)
+    await judged_lead(database, portal.id, 7, updated_time=now, judged_at=now)
+    async with database.writing() as session:
+        await sweeps.begin(session, portal.id, now=now)
+        await sweeps.complete(session, portal.id, now=now, gap_id=0)
+        await news.note_changed(session, portal.id, 1, [SeenCard(card_id=7, updated_time=now, day=now.date())])
+    page = (await signed_in.get("/")).text
+    assert "judged: <b>1</b>" in page
+    assert "difference: <b>0</b>" in page
+    assert 'role="alert"' not in page
+    async with database.writing() as session:
+        seen = [SeenCard(card_id=number, updated_time=now, day=now.date()) for number in (8, 9)]
+        await news.note_changed(session, portal.id, 1, seen)
+        waiting = NewEntry(source="sweep", event="SWEEP_NEW", portal_id=portal.id, entity_type_id=1, card_id=9)
+        await journal.append(session, [waiting])
+    page = (await signed_in.get("/")).text
+    alert = re.search(r'<p class="note warn" role="alert">(.*?)</p>', page, re.DOTALL)
+    assert alert is not None
+    assert "2 cards changed in the portal today and are not judged." in alert[1]
+    assert "Of them on the queue: 1." in alert[1]
+    assert re.findall(r'href="https://portal.example/crm/lead/details/(\d+)/"', alert[1]) == ["8"]
+    assert "difference: <b>2</b>" in alert[1]
 
 
 async def test_filters_narrow_and_say_when_nothing_fits(
