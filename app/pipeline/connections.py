@@ -17,12 +17,11 @@ from app.bitrix24.client import PortalClient
 from app.domain.messages import Say
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import Entity, PortalDictionary
-from app.pipeline import dictionary_document
 from app.pipeline.catalog import Catalog
 from app.pipeline.dictionaries import Dictionaries
 from app.pipeline.dictionary import read_dictionary
 from app.store import dictionary as kept_dictionary
-from app.store import portals
+from app.store import dictionary_document, portals
 from app.store.bucket import SharedBucket
 from app.store.database import Database
 from app.store.rules_in_force import rules_in_force

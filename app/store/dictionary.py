@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 
+from app.domain.snapshot import PortalDictionary
 from app.store.database import ReadSession, WriteSession
+from app.store.dictionary_document import from_json
 from app.store.models import PortalDictionaryRow
 from app.store.records import Record
 
@@ -19,6 +21,11 @@ class KeptDictionary:
     portal_id: int
     document: dict[str, Any]
     read_at: datetime
+
+    @property
+    def dictionary(self) -> PortalDictionary:
+        """As the domain reads it."""
+        return from_json(self.document)
 
 
 _RECORD = Record(KeptDictionary, PortalDictionaryRow)

@@ -8,9 +8,9 @@ import pytest
 from app.bitrix24.errors import InvalidCredentials
 from app.domain.snapshot import Entity
 from app.pipeline.dictionary import read_dictionary
-from app.pipeline.dictionary_document import from_json, to_json
 from app.sandbox.faults import Fault
 from app.sandbox.state.people import Department, User
+from app.store.dictionary_document import from_json, to_json
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,7 @@
 """The portal dictionary as JSON and back, for keeping it over a restart.
 
-Called by whoever stores it. `from_json(to_json(dictionary)) == dictionary`.
+Called by the pipeline, which keeps it, and by whoever checks rules against it without reaching the portal.
+`from_json(to_json(dictionary)) == dictionary`.
 """
 
 from collections.abc import Mapping
