@@ -20,7 +20,6 @@ from app.pipeline.provision import provision
 from app.sandbox.faults import Fault
 from app.sandbox.limits import Limits
 from app.sandbox.portal import SandboxPortal
-from app.sandbox.samples import translated
 from app.sandbox.server import RunningSandbox, serve_in_thread
 from app.settings import Settings
 from app.store import portals, rulesets
@@ -29,8 +28,8 @@ from app.store.rules_in_force import ensure_first_version
 from app.store.ruleset_document import ruleset_to_document
 from app.store.secret_box import secret_box
 from app.worker import Rhythm, run_worker
+from tests.story.office import COMPANY, CONTACT, DEAL, LEAD, Office
 
-LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
 TOKEN = "story-admin-token"
 NAMES = {LEAD: "LEAD", DEAL: "DEAL", CONTACT: "CONTACT", COMPANY: "COMPANY"}
 QUICK = Rhythm(settle=0.1, dispatch=0.03, timers=0.1, recovery=0.5, heartbeat=0.3, stalled=3.0, grace=1.0)
@@ -43,10 +42,9 @@ _BUSY = text("""
 
 
 @dataclass
-class Story:
+class Story(Office):
     """One portal and the service beside it, with what a test needs to play a person and to look."""
 
-    portal: SandboxPortal
     database: Database
     settings: Settings
     portal_id: int
@@ -87,13 +85,6 @@ class Story:
 
     # --- people
 
-    def add(self, kind: int, user_id: int = 12, **fields: Any) -> int:
-        """A person makes a card; list values by XML_ID, dates as days from now."""
-        return self.portal.ui_add(kind, translated(self.portal, kind, fields), user_id)
-
-    def edit(self, kind: int, item_id: int, user_id: int = 12, **fields: Any) -> bool:
-        return self.portal.ui_update(kind, item_id, translated(self.portal, kind, fields), user_id)
-
     def won_deal(self, company_id: int, closed: str) -> int:
         """A deal of the company that was won on the day `closed`, YYYY-MM-DD."""
         deal_id = self.add(DEAL, title="Поставка", companyId=company_id, begindate=closed, closedate=closed)
@@ -129,41 +120,6 @@ class Story:
         """All timers are due now: what is to be tried again later is tried again."""
         async with self.database.writing() as session:
             await session.execute(text("UPDATE timers SET due_at = clock_timestamp() WHERE fired_at IS NULL"))
-
-    def item(self, kind: int, item_id: int) -> dict[str, Any]:
-        return self.portal.item(kind, item_id)
-
-    def lead(self, lead_id: int) -> dict[str, Any]:
-        return self.portal.item(LEAD, lead_id)
-
-    def deal_of(self, lead_id: int) -> dict[str, Any]:
-        (deal,) = self.deals_of(lead_id)
-        return deal
-
-    def deals_of(self, lead_id: int) -> list[dict[str, Any]]:
-        return [deal for deal in self.portal.items(DEAL) if deal["leadId"] == lead_id]
-
-    def code(self, kind: int, item_id: int, name: str) -> str | None:
-        """An enumeration of a card by XML_ID."""
-        value = str(self.portal.item(kind, item_id).get(name))
-        rows = self.portal.world.userfields.of(kind).values()
-        codes = {str(o["ID"]): o["XML_ID"] for row in rows if row["FIELD_NAME"] == name for o in row["LIST"]}
-        return codes.get(value)
-
-    def verdict(self, lead_id: int) -> str | None:
-        return self.code(LEAD, lead_id, "UF_CRM_OGON_VERDICT")
-
-    def grade(self, deal_id: int) -> str | None:
-        return self.code(DEAL, deal_id, "UF_CRM_OGON_GRADE")
-
-    def semantics(self, kind: int, item_id: int) -> str:
-        return self.portal.item(kind, item_id)["stageSemanticId"]
-
-    def comments(self, kind: int, item_id: int) -> list[str]:
-        return [row["COMMENT"] for row in self.portal.comments(kind, item_id)]
-
-    def todos(self, kind: int, item_id: int, *, completed: str = "N") -> list[dict[str, Any]]:
-        return [row for row in self.portal.activities(kind, item_id) if row["COMPLETED"] == completed]
 
     async def told(self, kind: str, card_id: int, **query: Any) -> dict[str, Any]:
         """The card's story as the API tells it."""
