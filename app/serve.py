@@ -20,7 +20,7 @@ from app.store.database import Database, open_database
 from app.store.migrate import migrate
 from app.store.rules_in_force import ensure_first_version
 from app.store.secret_box import secret_box
-from app.worker import run_worker
+from app.worker import STEADY, Rhythm, run_worker
 
 try:
     from uvloop import new_event_loop
@@ -50,7 +50,7 @@ async def prepared_database(settings: Settings) -> AsyncGenerator[Database]:
         yield database
 
 
-async def serve(settings: Settings, *, with_worker: bool) -> None:
+async def serve(settings: Settings, *, with_worker: bool, rhythm: Rhythm = STEADY) -> None:
     """Answer HTTP until a signal; with the worker beside it unless told otherwise."""
     async with prepared_database(settings) as database:
         server = _Server(
@@ -66,15 +66,15 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
         )
         tasks = [asyncio.create_task(server.serve(), name="web")]
         if with_worker:
-            tasks.append(asyncio.create_task(run_worker(settings, database), name="worker"))
+            tasks.append(asyncio.create_task(run_worker(settings, database, rhythm=rhythm), name="worker"))
         _log.info("ready", address=f"http://{settings.host}:{settings.port}", worker=with_worker, mode=settings.mode)
         await _until_stopped(tasks, stop=server.stop)
 
 
-async def work(settings: Settings) -> None:
+async def work(settings: Settings, *, rhythm: Rhythm = STEADY) -> None:
     """Judge cards until a signal."""
     async with prepared_database(settings) as database:
-        tasks = [asyncio.create_task(run_worker(settings, database), name="worker")]
+        tasks = [asyncio.create_task(run_worker(settings, database, rhythm=rhythm), name="worker")]
         _log.info("working", mode=settings.mode)
         await _until_stopped(tasks)
 
