@@ -22,7 +22,7 @@ from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictio
 from app.errors import OgonError
 from app.pipeline.catalog import Catalog
 from app.pipeline.product_rows import read_rows
-from app.pipeline.reads import mapping, optional, rows, together
+from app.pipeline.reads import has_values, mapping, optional, rows, together
 
 SECOND_LOOK_SECONDS: Final = 0.5
 _LONG_ENOUGH: Final = 50
@@ -144,19 +144,23 @@ async def _won_deals(
     if not (minimum.regular_exempt and _below_minimum(deal, ruleset, dictionary)):
         return None
     since = months_before(today, minimum.regular_months) - _SLACK
+    won = {"companyId": company, "stageSemanticId": "S"}
     params = {
         "entityTypeId": int(Entity.DEAL),
-        "select": ["id", "closedate"],
-        "filter": {"companyId": company, "stageSemanticId": "S", ">=closedate": since.isoformat()},
+        "select": ["id", "closedate", *won],
+        "filter": {**won, ">=closedate": since.isoformat()},
         "order": {"closedate": "DESC", "id": "DESC"},
     }
     if minimum.regular_won_deals < _LONG_ENOUGH:
         page = await optional(client.call("crm.item.list", params, lane=lane))
-        return None if page is None else tuple(filter(None, map(_won_deal, rows(page, "items"))))
-    del params["order"]
-    return tuple(
-        filter(None, [_won_deal(mapping(row)) async for row in client.walk("crm.item.list", params, lane=lane)])
-    )
+        if page is None:
+            return None
+        listed = rows(page, "items")
+    else:
+        del params["order"]
+        listed = [mapping(row) async for row in client.walk("crm.item.list", params, lane=lane)]
+    # A filter that the portal does not understand is passed over: strangers' deals must not excuse this one.
+    return tuple(filter(None, (_won_deal(row) for row in listed if has_values(row, won))))
 
 
 def _won_deal(row: Mapping[str, Any]) -> WonDeal | None:

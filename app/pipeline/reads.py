@@ -94,6 +94,11 @@ def rows(value: object, key: str = "") -> list[Mapping[str, Any]]:
     return [mapping(row) for row in listing(mapping(value).get(key) if key else value)]
 
 
+def has_values(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a listed row is one that was asked for: each field it prints has the wanted value, in whatever form."""
+    return all(str(row[field]) == str(value) for field, value in wanted.items() if field in row)
+
+
 def number(value: object) -> int:
     """An id in any of the portal's forms; 0 for none (`null`, `""`, `"0"`, `false`)."""
     try:
