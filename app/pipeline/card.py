@@ -1,7 +1,7 @@
 """Which card is judged, and what of it is kept on its row for lists and for linked cards."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from app.domain.actions import MoveItem, Plan
@@ -48,11 +48,10 @@ def seen(entity: Entity, snapshot: Snapshot, dictionary: PortalDictionary) -> di
     """What a run keeps of the card beside its facts: where it stood, whose it was, who changed it last.
 
     `semantics` is of the stage; `source` where the card came from, for a deal without one where its lead did;
-    `close_date` of a deal, as printed. None where the portal prints nothing.
+    `close_date` of a deal, YYYY-MM-DD as printed. None where the portal prints nothing.
     """
     raw = raw_card(snapshot)
     lead = None if isinstance(snapshot, LeadSnapshot) else snapshot.lead
-    closes = raw.get("closedate")
     return {
         "stage": raw.get("stageId"),
         "semantics": semantics_of(raw, stage_at(dictionary, entity, place(entity, raw))),
@@ -62,7 +61,7 @@ def seen(entity: Entity, snapshot: Snapshot, dictionary: PortalDictionary) -> di
         "updated_by": link(raw.get("updatedBy")),
         "responsible": link(raw.get("assignedById")),
         "source": raw.get("sourceId") or (lead or {}).get("sourceId") or None,
-        "close_date": str(closes)[:10] if closes else None,
+        "close_date": _day(raw.get("closedate")),
     }
 
 
@@ -93,5 +92,12 @@ def card_values(entity: Entity, raw: RawCard, verdict: Verdict, dictionary: Port
 def _time(printed: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(str(printed)) if printed else None
+    except ValueError:
+        return None
+
+
+def _day(printed: Any) -> str | None:
+    try:
+        return date.fromisoformat(str(printed)[:10]).isoformat()
     except ValueError:
         return None

@@ -6,12 +6,12 @@ judged when a run has seen it as it stood after its last change of that day.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import text
 
-from app.store import sweeps
+from app.store import calendar, sweeps
 from app.store.database import ReadSession
 
 Reason = Literal["waiting", "missed"]
@@ -105,14 +105,14 @@ _ONLY_BY_SWEEP = text("""
 
 async def today(session: ReadSession, portal_id: int, *, now: datetime) -> date:
     """The portal's calendar day."""
-    return (now.astimezone(UTC) + await _offset(session, portal_id)).date()
+    return calendar.day_of(now, await calendar.offset(session, portal_id))
 
 
 async def of_day(session: ReadSession, portal_id: int, day: date, *, limit: int = 100) -> Completeness:
     """The figures of one day of the portal's calendar, with at most `limit` of the missing cards named."""
     last = await sweeps.get(session, portal_id)
-    starts = datetime(day.year, day.month, day.day, tzinfo=UTC) - await _offset(session, portal_id)
-    ends = starts + timedelta(days=1)
+    ahead = await calendar.offset(session, portal_id)
+    starts, ends = calendar.starts(day, ahead), calendar.ends(day, ahead)
     values = {"portal": portal_id, "day": day, "starts": starts, "ends": ends, "late": ends + _LATE, "limit": limit}
     states = {row[0]: row[1] for row in await session.execute(_COUNTS, values)}
     difference = states.get("missed", 0) + states.get("waiting", 0)
@@ -137,8 +137,3 @@ async def difference(session: ReadSession, portal_id: int, day: date) -> int:
     """Only how many cards changed that day and are not judged."""
     counts = await session.execute(_COUNTS, {"portal": portal_id, "day": day})
     return sum(row[1] for row in counts if row[0] in {"missed", "waiting"})
-
-
-async def _offset(session: ReadSession, portal_id: int) -> timedelta:
-    last = await sweeps.get(session, portal_id)
-    return timedelta(seconds=last.utc_offset if last else 0)
