@@ -5,7 +5,6 @@ lives in `app/texts.py`; the domain is only handed a `Say`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
@@ -13,17 +12,40 @@ from typing import Any, TypeAlias, cast
 MessageValue: TypeAlias = "str | int | Decimal | date | Message | tuple[MessageValue, ...]"
 
 
-@dataclass(frozen=True, slots=True)
 class Message:
-    """An English template with `{name}` places and the values for them; a value may be a message itself."""
+    """An English template with `{name}` places and the values for them; a value may be a message itself.
 
-    template: str
-    values: tuple[tuple[str, MessageValue], ...] = ()
+    Never changed once made. Written out because judging makes dozens for each card, and most are never read: the
+    values are put in order only when somebody looks.
+    """
+
+    __slots__ = ("_values", "template")
+
+    def __init__(
+        self, template: str, values: Mapping[str, MessageValue] | tuple[tuple[str, MessageValue], ...] = ()
+    ) -> None:
+        self.template = template
+        self._values = values
+
+    @property
+    def values(self) -> tuple[tuple[str, MessageValue], ...]:
+        """Pairs of name and value, by name."""
+        values = self._values
+        return values if isinstance(values, tuple) else tuple((name, values[name]) for name in sorted(values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and (self.template, self.values) == (other.template, other.values)
+
+    def __hash__(self) -> int:
+        return hash((self.template, self.values))
+
+    def __repr__(self) -> str:
+        return f"Message({self.template!r}, {self.values!r})"
 
 
 def message(template: str, **values: MessageValue) -> Message:
     """Make a message; `message("Steam {value} t/h", value=Decimal("3.5"))`."""
-    return Message(template, _in_order(values))
+    return Message(template, values)
 
 
 Say: TypeAlias = Callable[[Message], str]
@@ -42,11 +64,7 @@ def message_to_json(said: Message) -> dict[str, Any]:
 
 def message_from_json(stored: Mapping[str, Any]) -> Message:
     """Read what `message_to_json` wrote; equal whatever order the store keeps the values in."""
-    return Message(stored["template"], _in_order({n: _value_from_json(v) for n, v in stored["values"].items()}))
-
-
-def _in_order(values: Mapping[str, MessageValue]) -> tuple[tuple[str, MessageValue], ...]:
-    return tuple((name, values[name]) for name in sorted(values))
+    return Message(stored["template"], {name: _value_from_json(value) for name, value in stored["values"].items()})
 
 
 def _value_to_json(value: MessageValue) -> Any:
