@@ -13,6 +13,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -32,6 +33,8 @@ CARD_STATES = ("open", "final", "deleted", "parked")
 RUN_STATUSES = ("open", "done", "failed", "parked", "abandoned")
 RUN_MODES = ("live", "shadow")
 ACTION_STATES = ("planned", "started", "done", "skipped", "failed")
+SECOND_LOOK_ANSWERS = ("right", "wrong")
+SECOND_LOOK_WAYS = ("api", "portal")
 ROLES = ("viewer", "head", "admin")
 
 
@@ -174,6 +177,8 @@ class RunRow(Base):
         one_of("status", RUN_STATUSES),
         Index("ix_runs_card", "portal_id", "entity_type_id", "card_id", "id"),
         Index("ix_runs_open", "portal_id", "opened_at", postgresql_where=text("status = 'open'")),
+        # As with the journal: a span of days is found by a summary of blocks, at no cost for the run that is written.
+        Index("ix_runs_opened_at", "opened_at", postgresql_using="brin"),
         {"comment": "Every pass of a card through the flow, with the facts it was judged on; kept for ever."},
     )
 
@@ -381,3 +386,83 @@ class AuditRow(Base):
     subject: Mapped[str]
     portal_id: Mapped[int | None] = mapped_column(ForeignKey("portals.id"))
     detail: Mapped[Any | None]
+
+
+class RejudgingRow(Base):
+    __tablename__ = "rejudgings"
+    __table_args__ = (
+        ForeignKeyConstraint(["portal_id", "version"], ["rulesets.portal_id", "rulesets.version"]),
+        {"comment": "How far the open cards are that each published version of the rules has judged again."},
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    noted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]
+    # The last card that was asked for, in the order of the cards' key; all before it were.
+    entity_type_id: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    card_id: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    # The few cards asked for and not judged yet, as pairs of entityTypeId and id; and when one was asked for last.
+    waiting: Mapped[Any] = mapped_column(server_default=text("'[]'"))
+    asked_at: Mapped[datetime | None]
+    total: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    judged: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    parked: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    deleted: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    changes: Mapped[Any] = mapped_column(server_default=text("'[]'"))
+
+
+class RulesetEffectRow(Base):
+    __tablename__ = "ruleset_effects"
+    __table_args__ = (
+        ForeignKeyConstraint(["portal_id", "version"], ["rulesets.portal_id", "rulesets.version"]),
+        {"comment": "What a version of the rules made of its first 14 days' cards; computed once, never changed."},
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    computed_at: Mapped[datetime]
+    document: Mapped[dict[str, Any]]
+
+
+class SecondLookWeekRow(Base):
+    __tablename__ = "second_look_weeks"
+    __table_args__ = (
+        {"comment": "The weekly draw of rejected leads: a row for each portal and week, so that it happens once."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    week: Mapped[date] = mapped_column(primary_key=True)
+    drawn_at: Mapped[datetime]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    size: Mapped[int] = mapped_column(Integer)
+    population: Mapped[dict[str, Any]]
+
+
+class SecondLookRow(Base):
+    __tablename__ = "second_looks"
+    __table_args__ = (
+        ForeignKeyConstraint(["portal_id", "week"], ["second_look_weeks.portal_id", "second_look_weeks.week"]),
+        UniqueConstraint("portal_id", "card_id", "week"),
+        one_of("answer", SECOND_LOOK_ANSWERS),
+        one_of("answered_how", SECOND_LOOK_WAYS),
+        {"comment": "Leads whose rejection was drawn for a person to look at again, and what the person said."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = mapped_column(Integer)
+    # The Monday of the week in which the verdict was reached.
+    week: Mapped[date]
+    card_id: Mapped[int] = mapped_column(BigInteger)
+    outcome: Mapped[str]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    facts_digest: Mapped[str]
+    # When the to-do was first seen completed.
+    completed_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[str | None]
+    answered_how: Mapped[str | None]
+    why: Mapped[str | None]
