@@ -28,6 +28,8 @@ from app.web.keys import signing_secret
 from app.web.measures import Measures
 from app.web.sessions import Doorkeeper
 from app.web.state import WebState
+from app.web.throttle import Throttle
+from app.web.visits import Visits
 
 _DESCRIPTION = "Qualifies Bitrix24 leads and deals by rules a sales team can change, and says why."
 _STATIC = Path(__file__).parent / "web" / "static"
@@ -72,6 +74,7 @@ def create_app(settings: Settings, database: Database, *, clock: Callable[[], da
             admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
             clock=lambda: now().timestamp(),
         ),
+        visits=Visits(database, app.intake_run.intake.tally, Throttle(clock=lambda: now().timestamp()), clock=now),
         measures=measures,
         clock=now,
     )
@@ -94,7 +97,7 @@ async def _lifespan(app: Any) -> AsyncGenerator[None]:
     gc.collect()
     gc.freeze()
     try:
-        async with app.intake_run.running():
+        async with app.intake_run.running(), app.state.web.visits.running():
             yield
     finally:
         gc.unfreeze()

@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
-
-import structlog
 
 from app.errors import OgonError
 from app.store.journal_flush import JournalFlush
@@ -17,9 +15,9 @@ from app.web.group_commit import GroupCommit
 from app.web.intake import Intake
 from app.web.intake_store import IntakeStore
 from app.web.measures import Measures
+from app.web.periodic import every
 from app.web.tally import Tally
 
-_log = structlog.get_logger(__name__)
 _TALLY_SECONDS = 2.0
 
 
@@ -34,8 +32,8 @@ class IntakeRun:
     async def running(self) -> AsyncGenerator[None]:
         """Keep the intake's memory fresh; at the end take nothing more and commit what waits."""
         beside = [
-            asyncio.create_task(_every(REFRESH_SECONDS, self.intake.admission.refresh), name="refresh-portals"),
-            asyncio.create_task(_every(_TALLY_SECONDS, self.intake.tally.flush), name="flush-tally"),
+            asyncio.create_task(every(REFRESH_SECONDS, self.intake.admission.refresh), name="refresh-portals"),
+            asyncio.create_task(every(_TALLY_SECONDS, self.intake.tally.flush), name="flush-tally"),
         ]
         try:
             yield
@@ -66,12 +64,3 @@ def build_intake(store: IntakeStore, measures: Measures) -> IntakeRun:
         on_answer=measures.answered,
     )
     return IntakeRun(intake, flush)
-
-
-async def _every(seconds: float, step: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await step()
-        except Exception as error:  # noqa: BLE001 - the next turn may succeed, and must come
-            _log.warning("a periodic step of the intake failed", step=step.__qualname__, error=str(error))
-        await asyncio.sleep(seconds)

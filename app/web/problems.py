@@ -40,12 +40,15 @@ class ProblemAnswer(BaseModel):
 class WebProblem(OgonError):  # noqa: N818 - it is a problem to show, not a fault
     """An expected refusal of a page or of the API; programs read it in English, people in their language."""
 
-    def __init__(self, status: int, code: str, said: Message, *, path: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, said: Message, *, path: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(in_english(said))
         self.status = status
         self.code = code
         self.said = said
         self.path = path
+        self.retry_after = retry_after
 
 
 _BY_STATUS = {
@@ -82,7 +85,11 @@ def _answer(
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, WebProblem)
-    headers = {"WWW-Authenticate": 'Bearer realm="ogon"'} if error.status == HTTPStatus.UNAUTHORIZED else None
+    headers: dict[str, str] = {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="ogon"'
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     return _answer(request, error, headers=headers)
 
 

@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.database import Database
 from app.web.measures import Measures
 from app.web.sessions import Doorkeeper
+from app.web.visits import Visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class WebState:
     settings: Settings
     database: Database
     doorkeeper: Doorkeeper
+    visits: Visits
     measures: Measures
     clock: Callable[[], datetime]
 

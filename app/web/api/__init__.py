@@ -1,1 +1,1 @@
-"""The JSON API under `/api/v1`, for the bearer of ADMIN_TOKEN."""
+"""The JSON API under `/api/v1`, for the bearer of a token."""

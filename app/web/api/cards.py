@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from app.store.cards import CardKey, CardState
 from app.texts import catalogue
+from app.web.access import AsHead
 from app.web.asking import (
     LARGEST_ID,
     Grade,
@@ -84,6 +85,7 @@ async def card_story(
 @router.post("/{type}/{id}/replay", status_code=202)
 async def replay_card(
     web: Web,
+    _caller: AsHead,
     *,
     type: CardKind,  # noqa: A002 - the API's word
     id: CardId,  # noqa: A002 - the API's word

@@ -1,15 +1,16 @@
-"""All of the API as one router: every path needs ADMIN_TOKEN, every error has one shape."""
+"""All of the API as one router: every path needs a token, changes need a role, every error has one shape."""
 
 from fastapi import APIRouter, Depends
 
+from app.web.access import as_viewer
 from app.web.api import cards, completeness, portals
-from app.web.bearer import admin_only, scheme
+from app.web.bearer import scheme
 from app.web.problems import ProblemAnswer
 
 router = APIRouter(
     prefix="/api/v1",
-    dependencies=[Depends(scheme), Depends(admin_only)],
-    responses={code: {"model": ProblemAnswer} for code in (401, 422, 503)},
+    dependencies=[Depends(scheme), Depends(as_viewer)],
+    responses={code: {"model": ProblemAnswer} for code in (401, 403, 422, 429, 503)},
 )
 router.include_router(cards.router)
 router.include_router(portals.router)
