@@ -35,6 +35,7 @@ RUN_MODES = ("live", "shadow")
 ACTION_STATES = ("planned", "started", "done", "skipped", "failed")
 SECOND_LOOK_ANSWERS = ("right", "wrong")
 SECOND_LOOK_WAYS = ("api", "portal")
+REPLAY_STATES = ("waiting", "running", "done", "cancelled", "failed")
 ROLES = ("viewer", "head", "admin")
 
 
@@ -199,6 +200,8 @@ class RunRow(Base):
     verdict: Mapped[Any | None]
     plan: Mapped[Any | None]
     error: Mapped[str | None]
+    # The cards behind the facts, without what is empty or long: for rules that map other fields.
+    snapshot: Mapped[Any | None]
 
 
 class ActionRow(Base):
@@ -466,3 +469,52 @@ class SecondLookRow(Base):
     answered_by: Mapped[str | None]
     answered_how: Mapped[str | None]
     why: Mapped[str | None]
+
+
+class ReplayRow(Base):
+    __tablename__ = "replays"
+    __table_args__ = (
+        one_of("state", REPLAY_STATES),
+        Index("ix_replays_unfinished", "id", postgresql_where=text("state IN ('waiting', 'running')")),
+        Index("ix_replays_portal_id", "portal_id", "id"),
+        {"comment": "Drafts of rules tried on recorded cards: what was asked, how far it is, what came of it."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = _portal_key()
+    draft: Mapped[dict[str, Any]]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    # Whoever takes the replay up counts one more; what an earlier attempt still writes is refused by it.
+    attempt: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    heartbeat_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    total: Mapped[int | None] = mapped_column(Integer)
+    looked: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    # The last card that is in the tally, in the order of the cards' key; a broken-off replay goes on after it.
+    entity_type_id: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    card_id: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    tally: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    error: Mapped[str | None]
+
+
+class ReplayCardRow(Base):
+    __tablename__ = "replay_cards"
+    __table_args__ = (
+        {"comment": "The cards that a replay changes, or cannot compare, with what became of them in truth."},
+    )
+
+    replay_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("replays.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    run_id: Mapped[int] = mapped_column(BigInteger)
+    before: Mapped[str]
+    after: Mapped[str | None]
+    gap: Mapped[str | None]
+    truth: Mapped[str | None]
