@@ -131,9 +131,3 @@ async def of_day(session: ReadSession, portal_id: int, day: date, *, limit: int 
         waiting=states.get("waiting", 0),
         missing=tuple(Missing(row[0], row[1], row[2], row[3]) for row in named),
     )
-
-
-async def difference(session: ReadSession, portal_id: int, day: date) -> int:
-    """Only how many cards changed that day and are not judged."""
-    counts = await session.execute(_COUNTS, {"portal": portal_id, "day": day})
-    return sum(row[1] for row in counts if row[0] in {"missed", "waiting"})

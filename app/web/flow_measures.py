@@ -10,37 +10,40 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Gauge
 
 from app.store import completeness, counters, flow_figures
+from app.store.completeness import Completeness
 from app.store.database import ReadSession
 from app.store.flow_figures import QUANTILES, Budget, EventToGrade, Lag, Queue
 
 _REFUSALS = {"portal_503": "503", "portal_429": "429"}
+_DAY = ("changed", "heard", "judged", "only_by_sweep", "parked", "deleted", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
-    """One reading of them all. `differences` and `refused` by portal."""
+    """One reading of them all. `days`: today of each portal. `refused` by portal and status."""
 
     queue: Queue
     budgets: list[Budget]
     lags: list[Lag]
     event_to_grade: EventToGrade
-    differences: Mapping[int, int]
+    days: list[Completeness]
     refused: Mapping[tuple[int, str], int]
 
 
 async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
     """Of all enabled portals."""
     lags = await flow_figures.sweep_lags(session)
-    days = {lag.portal_id: await completeness.today(session, lag.portal_id, now=now) for lag in lags}
+    portals = [lag.portal_id for lag in lags]
+    days = {portal: await completeness.today(session, portal, now=now) for portal in portals}
     counted = {(one.portal_id, one.name): one.value for one in await counters.since(session, now.date())}
     return FlowFigures(
         queue=await flow_figures.queue(session),
         budgets=await flow_figures.budgets(session),
         lags=lags,
         event_to_grade=await flow_figures.event_to_grade(session, now=now),
-        differences={portal: await completeness.difference(session, portal, day) for portal, day in days.items()},
+        days=[await completeness.of_day(session, portal, day, limit=0) for portal, day in days.items()],
         refused={
-            (portal, status): counted.get((portal, name), 0) for portal in days for name, status in _REFUSALS.items()
+            (portal, status): counted.get((portal, name), 0) for portal in portals for name, status in _REFUSALS.items()
         },
     )
 
@@ -73,13 +76,15 @@ class FlowMeasures:
         self._difference = gauge(
             "ogon_completeness_difference", "Cards changed in the portal today and not judged; must be 0", "portal"
         )
+        self._day = gauge("ogon_completeness_cards", "Leads and deals of the portal's today", "portal", "figure")
 
     def show(self, told: FlowFigures, *, now: datetime) -> None:
         """Set the gauges. What there is no figure for, such as the lag before the first sweep, is left out."""
         self._waiting.set(told.queue.waiting)
         self._running.set(told.queue.running)
         self._queue_age.set((now - told.queue.oldest).total_seconds() if told.queue.oldest else 0)
-        for labelled in (self._budget, self._refused, self._grade, self._lag, self._failures, self._difference):
+        of_portals = (self._budget, self._refused, self._lag, self._failures, self._difference, self._day)
+        for labelled in (*of_portals, self._grade):
             labelled.clear()
         for budget in told.budgets:
             self._budget.labels(str(budget.portal_id)).set(budget.used)
@@ -92,5 +97,7 @@ class FlowMeasures:
             self._failures.labels(str(lag.portal_id)).set(lag.failures)
             if lag.complete_at is not None:
                 self._lag.labels(str(lag.portal_id)).set((now - lag.complete_at).total_seconds())
-        for portal, missing in told.differences.items():
-            self._difference.labels(str(portal)).set(missing)
+        for day in told.days:
+            self._difference.labels(str(day.portal_id)).set(day.difference)
+            for figure in _DAY:
+                self._day.labels(str(day.portal_id), figure).set(getattr(day, figure))

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.main import create_app
-from app.store import cards, completeness, journal
+from app.store import cards, completeness, journal, queue
 from app.store.cards import CardKey
 from app.store.journal import NewEntry
 from tests.pipeline.sweep_house import DEAL, LEAD, House, house_of
@@ -156,7 +156,10 @@ async def test_metrics_tell_of_the_sweep_the_budget_and_the_difference(house: Ho
     house.clock.passes(seconds=60)
     told = await _figures(http)
     portal = f'portal="{house.portal_id}"'
-    assert told[f"ogon_completeness_difference{{{portal}}}"] == 1
+    day = (await http.get("/api/v1/completeness")).json()
+    assert told[f"ogon_completeness_difference{{{portal}}}"] == day["difference"] == 1
+    for figure in ("changed", "heard", "judged", "only_by_sweep", "parked", "deleted", "waiting"):
+        assert told[f'ogon_completeness_cards{{figure="{figure}",{portal}}}'] == day[figure], figure
     assert told[f"ogon_sweep_failures{{{portal}}}"] == 0
     assert 0 < told[f"ogon_sweep_lag_seconds{{{portal}}}"] < 600
     assert 0 <= told[f"ogon_request_budget_used{{{portal}}}"] <= 1
@@ -165,6 +168,37 @@ async def test_metrics_tell_of_the_sweep_the_budget_and_the_difference(house: Ho
     assert told["ogon_event_to_grade_events"] > 0
     assert told['ogon_event_to_grade_seconds{quantile="0.95"}'] == 5
     assert told["ogon_queue_waiting"] == 0
+
+
+async def test_metrics_tell_how_long_the_queue_is_and_how_full_the_budget(
+    house: House, http: httpx.AsyncClient
+) -> None:
+    await _webhook(house, LEAD, house.add(LEAD, title="on the queue"))
+    async with house.database.writing() as session:
+        # What a webhook told is on the queue for a minute; the bucket was half full a second ago.
+        await queue.dispatch(session, settle=timedelta(0))
+        await session.execute(
+            text("UPDATE procrastinate_events SET at = :then"), {"then": house.clock() - timedelta(seconds=60)}
+        )
+        await session.execute(text("UPDATE portals SET requests_per_second = 1, burst = 100"))
+        await session.execute(
+            text(
+                "INSERT INTO request_buckets (portal_id, level, updated_at)"
+                " VALUES (:portal, 50, statement_timestamp() - interval '1 second')"
+                " ON CONFLICT (portal_id) DO UPDATE SET level = 50, updated_at = excluded.updated_at"
+            ),
+            {"portal": house.portal_id},
+        )
+        await session.execute(
+            text("INSERT INTO counters (name, portal_id, day, value) VALUES ('portal_503', :portal, :day, 2)"),
+            {"portal": house.portal_id, "day": house.clock().date()},
+        )
+    told = await _figures(http)
+    portal = f'portal="{house.portal_id}"'
+    assert told["ogon_queue_waiting"] == 1
+    assert told["ogon_queue_oldest_seconds"] == 60
+    assert 0 < told[f"ogon_request_budget_used{{{portal}}}"] < 0.5
+    assert told[f'ogon_portal_refused_today{{{portal},status="503"}}'] == 2
 
 
 async def _figures(http: httpx.AsyncClient) -> dict[str, Any]:
