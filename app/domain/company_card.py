@@ -10,12 +10,12 @@ from typing import Any
 from app.domain.difference import enumeration_id, is_empty, link
 from app.domain.facts import Fact, FactValue
 from app.domain.given import Given
+from app.domain.reading import rate_of
+from app.domain.route_fields import wanted_fields
 from app.domain.ruleset import FactSource
 from app.domain.snapshot import Entity, RawCard
 
 RUBLE = "RUB"
-SEGMENT = "UF_CRM_OGON_SEGMENT"
-NURTURE = "nurture"
 
 
 def told_by_lead(given: Given, card: RawCard | None) -> dict[str, Any]:
@@ -32,9 +32,10 @@ def told_by_lead(given: Given, card: RawCard | None) -> dict[str, Any]:
 
 
 def segment(given: Given) -> dict[str, Any]:
-    """The nurture group as a field, nothing when the portal has no such field or item."""
-    item = enumeration_id(given.dictionary, Entity.COMPANY, SEGMENT, NURTURE)
-    return {} if item is None else {SEGMENT: item}
+    """The mark of the nurture group, nothing when the portal has no such field or item."""
+    nurture = given.ruleset.nurture
+    marked = {**nurture.fields, nurture.segment_field: nurture.segment}
+    return wanted_fields(given.dictionary, Entity.COMPANY, marked)
 
 
 def _is_free(source: FactSource, card: RawCard | None) -> bool:
@@ -71,7 +72,7 @@ def _money(field: str, rubles: Decimal, given: Given, card: RawCard | None) -> d
     if is_empty(currency) or currency == RUBLE:
         own = {} if currency == RUBLE else {"currencyId": RUBLE}
         return {field: _number(rubles), **own}
-    rate = given.dictionary.rates.get(str(currency))
+    rate = rate_of(str(currency), given.ruleset.currencies, given.dictionary)
     return {field: _number(round(rubles / rate, 2))} if rate else {}
 
 

@@ -14,6 +14,7 @@ from app.domain.actions import ORIGINATOR, Action, CreateItem, Product, Ref, Set
 from app.domain.difference import changed, digest, is_empty, link, links
 from app.domain.given import Given
 from app.domain.messages import Message, message
+from app.domain.route_fields import wanted_fields
 from app.domain.snapshot import Entity, LeadSnapshot, RawCard, Stage
 from app.domain.touch import Hold
 from app.domain.verdict import Outcome
@@ -121,6 +122,7 @@ def _deal(lead: RawCard, company: Id | None, contacts: tuple[Id, ...], *, stage:
         **_owner(lead),
         **({"companyId": company} if company is not None else {}),
         **({"contactIds": list(contacts)} if contacts else {}),
+        **wanted_fields(given.dictionary, Entity.DEAL, given.ruleset.deal_route.fields),
     }
     made = _made(lead, "deal", fields, message("A deal was made in the stage “{stage}”.", stage=stage.name))
     return Conversion((*made.actions, *_set_rows(lead, Ref("deal"), rows)), done=made.done)
@@ -128,9 +130,10 @@ def _deal(lead: RawCard, company: Id | None, contacts: tuple[Id, ...], *, stage:
 
 def _deal_stage(given: Given) -> Stage | None:
     route = given.ruleset.deal_route
+    pipeline = route.pipeline or 0
     if route.stage is None:
-        return destination.first_process(given.dictionary, Entity.DEAL, route.pipeline)
-    return destination.stage_at(given.dictionary, Entity.DEAL, (route.pipeline, route.stage))
+        return destination.first_process(given.dictionary, Entity.DEAL, pipeline)
+    return destination.stage_at(given.dictionary, Entity.DEAL, (pipeline, route.stage))
 
 
 def _sum(lead: RawCard) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from app.domain.facts import Fact, Facts, Kind, Truth
 from app.domain.messages import Message, MessageValue, message
 from app.domain.ruleset import Criterion, Operator
 from app.domain.verdict import Finding, Flip
-from app.domain.wording import called, code_said, not_known, truth_said, value_said, with_sources
+from app.domain.wording import called, code_said, fact_called, not_known, truth_said, value_said, with_sources
 
 _LARGEST_POWER = 30
 _CODE_KINDS = frozenset({Kind.CODE, Kind.CODES, Kind.TEXT})
@@ -33,7 +33,7 @@ def evaluate(criterion: Criterion, facts: Facts) -> Finding:
     """The finding of one criterion; its name is the fact's."""
     fact = facts[criterion.fact]
     if not _complete(criterion):
-        why = message("The rule on “{fact}” is incomplete; ask the administrator", fact=called(fact.name))
+        why = message("The rule on “{fact}” is incomplete; ask the administrator", fact=fact_called(fact))
         return Finding(criterion.fact, Truth.UNKNOWN, why)
     truth = _truth(criterion, fact)
     return Finding(criterion.fact, truth, _why(criterion, fact, truth), _flip(criterion, fact, truth))
@@ -59,9 +59,9 @@ def evaluate_answer(name: str, facts: Facts) -> Finding:
 
 def _answer_why(fact: Fact, truth: Truth) -> Message:
     if truth.known:
-        return with_sources(message("{fact}: {answer}", fact=called(fact.name), answer=truth_said(truth)), fact)
+        return with_sources(message("{fact}: {answer}", fact=fact_called(fact), answer=truth_said(truth)), fact)
     if isinstance(fact.value, str):
-        return message("{fact}: “{value}” is neither yes nor no", fact=called(fact.name), value=fact.value[:40])
+        return message("{fact}: “{value}” is neither yes nor no", fact=fact_called(fact), value=fact.value[:40])
     return not_known(fact)
 
 
@@ -111,7 +111,7 @@ def _codes(fact: Fact) -> set[str] | None:
 def _why(criterion: Criterion, fact: Fact, truth: Truth) -> Message:
     if fact.value is None or not truth.known:
         return not_known(fact)
-    values: dict[str, MessageValue] = {"fact": called(fact.name), "value": value_said(fact.name, fact.value)}
+    values: dict[str, MessageValue] = {"fact": fact_called(fact), "value": value_said(fact.name, fact.value)}
     if criterion.operator in _NUMBERS:
         said = _compared(criterion, values, passed=truth is Truth.YES)
     else:
@@ -156,21 +156,21 @@ def _listed(criterion: Criterion, values: dict[str, MessageValue], *, passed: bo
 def _flip(criterion: Criterion, fact: Fact, truth: Truth) -> Flip | None:
     """A passed finding flips to failed, a failed or unknown one to passed."""
     if criterion.number is not None and criterion.operator in _NUMBERS:
-        return _number_flip(criterion, criterion.number, passes=truth is not Truth.YES)
+        return _number_flip(criterion, fact, criterion.number, passes=truth is not Truth.YES)
     return _code_flip(criterion, fact, passes=truth is not Truth.YES)
 
 
-def _number_flip(criterion: Criterion, bound: Decimal, *, passes: bool) -> Flip:
+def _number_flip(criterion: Criterion, fact: Fact, bound: Decimal, *, passes: bool) -> Flip:
     _, passing, failing = _NUMBERS[criterion.operator]
     steps = passing if passes else failing
     step = Decimal(1).scaleb((bound.adjusted() if bound else 0) - 1)
     value = bound + step * steps if steps else bound
-    said = _bound_said(criterion, bound, passes=passes)
+    said = _bound_said(criterion, fact, bound, passes=passes)
     return Flip(criterion.fact, Kind.NUMBER, f"{value:f}", said)
 
 
-def _bound_said(criterion: Criterion, bound: Decimal, *, passes: bool) -> Message:
-    values: dict[str, MessageValue] = {"fact": called(criterion.fact), "bound": value_said(criterion.fact, bound)}
+def _bound_said(criterion: Criterion, fact: Fact, bound: Decimal, *, passes: bool) -> Message:
+    values: dict[str, MessageValue] = {"fact": fact_called(fact), "bound": value_said(criterion.fact, bound)}
     match criterion.operator, passes:
         case (Operator.OVER, True) | (Operator.AT_MOST, False):
             said = message("{fact} over {bound}", **values)
@@ -191,9 +191,9 @@ def _code_flip(criterion: Criterion, fact: Fact, *, passes: bool) -> Flip | None
     wants_listed = passes is (criterion.operator is Operator.ONE_OF)
     codes = tuple(code_said(criterion.fact, code) for code in criterion.codes)
     if wants_listed:
-        said = message("{fact} from the list ({codes})", fact=called(criterion.fact), codes=codes)
+        said = message("{fact} from the list ({codes})", fact=fact_called(fact), codes=codes)
     else:
-        said = message("{fact} other than {codes}", fact=called(criterion.fact), codes=codes)
+        said = message("{fact} other than {codes}", fact=fact_called(fact), codes=codes)
     said = _would(said, passes=passes)
     if fact.kind is Kind.FLAG:
         return _box_flip(criterion, said, wants_listed=wants_listed)

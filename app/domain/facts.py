@@ -102,7 +102,8 @@ class Fact:
     """One typed value about a card; `value` None is unknown.
 
     `source` is `card.FIELD`, e.g. `lead.UF_CRM_OGON_STEAM_TPH`; `problem` says why a filled-in value could not
-    be understood; `others` are further known sources that say the same or something else (source, value).
+    be understood; `others` are further known sources that say the same or something else (source, value). `title` and
+    `question` are the admin's own words for it; they are the ruleset's and not stored with the fact.
     """
 
     name: str
@@ -111,6 +112,8 @@ class Fact:
     source: str = ""
     problem: Message | None = None
     others: tuple[tuple[str, FactValue], ...] = ()
+    title: str = ""
+    question: str = ""
 
     @property
     def known(self) -> bool:

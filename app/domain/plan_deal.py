@@ -3,15 +3,15 @@
 Called by `plan.py`. Closed deals are graded but never moved.
 """
 
-from typing import Any
-
 from app.domain import destination, timeline
 from app.domain.actions import Action, AddComment, MoveItem, Plan, UpdateItem
 from app.domain.destination import Place
 from app.domain.difference import changed, digest, enumeration_id, one_line
 from app.domain.given import Given
 from app.domain.messages import Message, message
-from app.domain.snapshot import DealSnapshot, Entity, RawCard, Stage
+from app.domain.route_fields import wanted_fields
+from app.domain.ruleset import Route
+from app.domain.snapshot import DealSnapshot, Entity, PortalDictionary, RawCard, Stage
 from app.domain.touch import Hold, held_back, hold_said, not_kept, set_by_us
 from app.domain.verdict import DealVerdict
 
@@ -29,7 +29,7 @@ def plan_deal(verdict: DealVerdict, snapshot: DealSnapshot, given: Given) -> Pla
     goal = _goal(verdict, deal, where, stage, given=given, closed=closed)
     hold = goal if isinstance(goal, Hold) else None
     to = goal if isinstance(goal, Stage) else None
-    fields = _fields(verdict, deal, given)
+    fields = _fields(verdict, deal, given, routed=not closed and hold is None)
     kept = tuple(update for update in fields if not not_kept(update, given.memory))
     # Deals that others closed are told nothing: on the first sight of a portal there are thousands of them.
     told = not closed or set_by_us(deal, given.memory, given.dictionary)
@@ -51,16 +51,11 @@ def _goal(
         return Hold.DEAL_CLOSED if verdict.declined and not lost else None
     if stage is None:
         return Hold.STAGE_UNKNOWN
-    if verdict.declined:
-        goal = destination.failure(given.dictionary, Entity.DEAL, where[0])
-    elif (route := given.ruleset.grade_routes.get(verdict.grade)) is None:
+    route = _route(verdict, given)
+    if route is None or (not verdict.declined and route.stage is None and route.pipeline in {None, where[0]}):
         return None
-    elif route.stage is None:
-        if route.pipeline == where[0]:
-            return None
-        goal = destination.first_process(given.dictionary, Entity.DEAL, route.pipeline)
-    else:
-        goal = destination.stage_at(given.dictionary, Entity.DEAL, (route.pipeline, route.stage))
+    pipeline = where[0] if route.pipeline is None else route.pipeline
+    goal = _stage_of(route.stage, pipeline, given.dictionary, declined=verdict.declined)
     if goal is None:
         return Hold.STAGE_UNKNOWN
     if goal == stage:
@@ -68,8 +63,23 @@ def _goal(
     return held_back(deal, verdict.decision, given) or goal
 
 
-def _fields(verdict: DealVerdict, deal: RawCard, given: Given) -> tuple[UpdateItem, ...]:
-    wanted: dict[str, Any] = {}
+def _route(verdict: DealVerdict, given: Given) -> Route | None:
+    return given.ruleset.declined_route if verdict.declined else given.ruleset.grade_routes.get(verdict.grade)
+
+
+def _stage_of(code: str | None, pipeline: int, dictionary: PortalDictionary, *, declined: bool) -> Stage | None:
+    """The stage named, else where declined deals end or work begins; a declined deal never goes to an open one."""
+    if code is None:
+        usual = destination.failure if declined else destination.first_process
+        return usual(dictionary, Entity.DEAL, pipeline)
+    stage = destination.stage_at(dictionary, Entity.DEAL, (pipeline, code))
+    return None if declined and stage is not None and stage.semantics != "failure" else stage
+
+
+def _fields(verdict: DealVerdict, deal: RawCard, given: Given, *, routed: bool) -> tuple[UpdateItem, ...]:
+    """Ours, and those of the route as long as the deal is open and nothing holds it back."""
+    route = _route(verdict, given) if routed else None
+    wanted = wanted_fields(given.dictionary, Entity.DEAL, route.fields) if route else {}
     item = enumeration_id(given.dictionary, Entity.DEAL, GRADE, verdict.grade.value)
     if item is not None:
         wanted[GRADE] = item
@@ -87,7 +97,7 @@ def _comment(
     known = timeline.comment_digest(verdict)
     if known == given.memory.comment_digest:
         return ()
-    text = timeline.deal_comment(verdict, _done(to, hold), given.say)
+    text = timeline.deal_comment(verdict, _done(to, hold), given.say, texts=given.ruleset.texts)
     return (AddComment(f"deal-{deal['id']}:comment:{known}", Entity.DEAL, deal["id"], text),)
 
 

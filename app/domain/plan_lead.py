@@ -16,7 +16,8 @@ from app.domain.conversion import NOTHING_MADE, Conversion, convert
 from app.domain.difference import changed, digest, enumeration_id, link, one_line
 from app.domain.given import Given
 from app.domain.messages import Message, message
-from app.domain.snapshot import Entity, LeadSnapshot, RawCard, Stage
+from app.domain.route_fields import wanted_fields
+from app.domain.snapshot import Entity, LeadSnapshot, RawCard, Semantics, Stage
 from app.domain.touch import Hold, held_back, hold_said, not_kept, set_by_us
 from app.domain.verdict import LeadVerdict, Outcome
 
@@ -52,7 +53,8 @@ def plan_lead(verdict: LeadVerdict, snapshot: LeadSnapshot, given: Given) -> Pla
     course = _course(verdict, snapshot, standing, given)
     told = standing is not Standing.CLOSED_BY_PERSON and course.hold is not Hold.ALREADY_CONVERTED
     asked = told and standing is not Standing.CONVERTED_BY_US
-    fields = _fields(verdict, lead, course.conversion.lead_links, given)
+    routed = course.hold is None and standing in {Standing.OPEN, Standing.JUNKED_BY_US}
+    fields = _fields(verdict, lead, course.conversion.lead_links, given, routed=routed)
     kept = tuple(update for update in fields if not not_kept(update, given.memory))
     actions: list[Action] = [
         *course.conversion.actions,
@@ -101,23 +103,35 @@ def _agrees(verdict: LeadVerdict, lead: RawCard, given: Given) -> bool:
 def _open_course(verdict: LeadVerdict, snapshot: LeadSnapshot, standing: Standing, given: Given) -> Course:
     """The course of a lead that may be moved, if nothing holds it back."""
     junked = standing is Standing.JUNKED_BY_US
+    route = given.ruleset.outcome_routes.get(verdict.outcome)
+    named = route.stage if route else None
     match verdict.outcome:
         case Outcome.DEAL | Outcome.COMPANY:
-            stage = destination.success(given.dictionary, Entity.LEAD)
+            stage = _named(named, "success", given) if named else destination.success(given.dictionary, Entity.LEAD)
         case Outcome.JUNK if not junked:
-            stage = destination.failure(given.dictionary, Entity.LEAD, 0)
+            stage = _named(named, "failure", given) if named else destination.failure(given.dictionary, Entity.LEAD, 0)
+        case Outcome.REVIEW | Outcome.NEEDS_DATA if named:
+            stage = _named(named, "process", given)
         case Outcome.REVIEW | Outcome.NEEDS_DATA if junked:
             stage = _way_back(given)
         case _:
             return Course()
     if stage is None:
         return Course(hold=Hold.STAGE_UNKNOWN)
+    if stage.code == snapshot.lead.get("stageId"):
+        return Course()
     if hold := held_back(snapshot.lead, verdict.decision, given):
         return Course(hold=hold)
     if verdict.outcome not in _CONVERTING:
         return Course(stage)
     converted = convert(verdict.outcome, snapshot, given)
     return Course(stage, converted) if isinstance(converted, Conversion) else Course(hold=converted)
+
+
+def _named(code: str, semantics: Semantics, given: Given) -> Stage | None:
+    """The stage that the rules name for an outcome; None when the portal has it no more, or it means another thing."""
+    stage = destination.stage_at(given.dictionary, Entity.LEAD, (0, code))
+    return stage if stage is not None and stage.semantics == semantics else None
 
 
 def _way_back(given: Given) -> Stage | None:
@@ -128,8 +142,12 @@ def _way_back(given: Given) -> Stage | None:
     return destination.first_process(given.dictionary, Entity.LEAD, 0)
 
 
-def _fields(verdict: LeadVerdict, lead: RawCard, lead_links: Mapping[str, Any], given: Given) -> tuple[UpdateItem, ...]:
-    wanted: dict[str, Any] = {}
+def _fields(
+    verdict: LeadVerdict, lead: RawCard, lead_links: Mapping[str, Any], given: Given, *, routed: bool
+) -> tuple[UpdateItem, ...]:
+    """Ours, the links to what the lead became, and those of the route where nothing holds the lead back."""
+    route = given.ruleset.outcome_routes.get(verdict.outcome) if routed else None
+    wanted = wanted_fields(given.dictionary, Entity.LEAD, route.fields) if route else {}
     item = enumeration_id(given.dictionary, Entity.LEAD, VERDICT, verdict.outcome.value)
     if item is not None:
         wanted[VERDICT] = item
@@ -146,7 +164,7 @@ def _comment(verdict: LeadVerdict, lead: RawCard, course: Course, given: Given) 
     known = timeline.comment_digest(verdict)
     if known == given.memory.comment_digest:
         return ()
-    text = timeline.lead_comment(verdict, _done(verdict, course), given.say)
+    text = timeline.lead_comment(verdict, _done(verdict, course), given.say, texts=given.ruleset.texts)
     return (AddComment(f"lead-{lead['id']}:comment:{known}", Entity.LEAD, lead["id"], text),)
 
 
@@ -185,19 +203,21 @@ def _todo(verdict: LeadVerdict, lead: RawCard, given: Given, *, asked: bool) -> 
 
 def _new_todo(verdict: LeadVerdict, lead: RawCard, asking: str, given: Given) -> AddTodo:
     responsible = link(lead.get("assignedById")) or given.dictionary.integration_user_id
+    texts = given.ruleset.texts
     if verdict.outcome is Outcome.REVIEW:
-        title, text = message("Decide on the lead"), timeline.review_text(verdict, given.say)
+        own, title, text = texts.review_title, message("Decide on the lead"), timeline.review_text(verdict, given.say)
         days = given.ruleset.review_days
         responsible = given.dictionary.heads.get(responsible, responsible)
     else:
-        title, text = message("Find out about the lead"), timeline.questions_text(verdict, given.say)
+        own, title = texts.question_title, message("Find out about the lead")
+        text = timeline.questions_text(verdict, given.say)
         days = given.ruleset.question_days
     deadline = (given.now + timedelta(days=days)).astimezone(given.dictionary.zone)
     return AddTodo(
         f"lead-{lead['id']}:todo:{asking}",
         Entity.LEAD,
         lead["id"],
-        title=given.say(title),
+        title=own or given.say(title),
         description=text,
         responsible_id=responsible,
         deadline=deadline.isoformat(timespec="seconds"),

@@ -4,6 +4,7 @@ Called by the pipeline, by preview, replay and what-if. Judging never raises, wh
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import TypeAlias
 
@@ -24,4 +25,14 @@ STAGES: Mapping[Entity, Judge] = {
 
 def qualify(entity: Entity, facts: Facts, ruleset: Ruleset, today: date) -> Verdict:
     """Judge a card; `today` is the date in the portal's time zone. Raises KeyError for a card that has no stage."""
-    return STAGES[entity](facts, ruleset, today)
+    return STAGES[entity](_in_own_words(facts, ruleset), ruleset, today)
+
+
+def _in_own_words(facts: Facts, ruleset: Ruleset) -> Facts:
+    """The facts as this ruleset calls them and asks for them."""
+    worded = [one for one in ruleset.facts if one.title or one.question]
+    if not worded:
+        return facts
+    return facts.with_(
+        *(replace(facts[one.name], title=one.title or "", question=one.question or "") for one in worded)
+    )

@@ -14,7 +14,7 @@ from app.domain.facts import Fact, Facts, FactValue, Kind, Row
 from app.domain.messages import Message, message
 from app.domain.plain_text import plain_text
 from app.domain.raw_values import NotUnderstoodError, is_empty, is_zero
-from app.domain.ruleset import FactSource, Ruleset
+from app.domain.ruleset import Currencies, FactSource, Ruleset
 from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictionary, RawCard
 
 REQUEST_ANSWER = "request_answer"
@@ -31,7 +31,8 @@ def lead_facts(snapshot: LeadSnapshot, ruleset: Ruleset, dictionary: PortalDicti
     Gathered: `rows`, `text`, `company_title`, `company_linked`.
     """
     lead, company = snapshot.lead, snapshot.company
-    reader = _Reader({"lead": lead, "company": company}, _unread(lead, companyId=company), dictionary)
+    unread = _unread(lead, companyId=company)
+    reader = _Reader({"lead": lead, "company": company}, unread, dictionary, ruleset.currencies)
     return Facts(
         [
             *(
@@ -55,7 +56,7 @@ def deal_facts(snapshot: DealSnapshot, ruleset: Ruleset, dictionary: PortalDicti
     """
     deal, company, lead = snapshot.deal, snapshot.company, snapshot.lead
     unread = _unread(deal, companyId=company, leadId=lead)
-    reader = _Reader({"deal": deal, "company": company, "lead": lead}, unread, dictionary)
+    reader = _Reader({"deal": deal, "company": company, "lead": lead}, unread, dictionary, ruleset.currencies)
     order = list(reader.cards)
     return Facts(
         [
@@ -74,6 +75,11 @@ def deal_facts(snapshot: DealSnapshot, ruleset: Ruleset, dictionary: PortalDicti
             _company_linked("deal", deal, company),
         ]
     )
+
+
+def rate_of(currency: str, currencies: Currencies, dictionary: PortalDictionary) -> Decimal | None:
+    """RUB for one unit: the rules' own rate, else the portal's."""
+    return currencies.rates.get(currency, dictionary.rates.get(currency))
 
 
 def _linked(raw: Any) -> bool:
@@ -101,6 +107,7 @@ class _Reader:
     cards: Mapping[str, RawCard | None]
     unread: Mapping[str, Message]
     dictionary: PortalDictionary
+    currencies: Currencies
 
     def fact(self, name: str, kind: Kind, sources: Sequence[FactSource]) -> Fact:
         """The first known source wins; a later one is kept beside it, and so is the trouble with an earlier one."""
@@ -165,7 +172,15 @@ class _Reader:
         currency = raw_values.one_line(printed or currency).upper()
         if currency == BASE_CURRENCY:
             return value
-        rate = self.dictionary.rates.get(currency)
+        if self.currencies.accepted and currency not in self.currencies.accepted:
+            raise NotUnderstoodError(
+                message(
+                    "{amount} {currency}: the rules take no amounts in {currency}",
+                    amount=value,
+                    currency=raw_values.shown(currency),
+                )
+            )
+        rate = rate_of(currency, self.currencies, self.dictionary)
         if rate is None or not rate.is_finite() or rate <= 0:
             raise NotUnderstoodError(
                 message(

@@ -3,12 +3,15 @@
 Called by both stages, for the lead and for the lead behind a deal.
 """
 
+from collections.abc import Sequence
+
 from app.domain.criteria import answer, answer_flip
-from app.domain.facts import Facts, Row, Truth
+from app.domain.facts import Facts, Row, Truth, all_of
 from app.domain.messages import Message, message
 from app.domain.nomenclature import first_fitting, rows_fit, term_in
 from app.domain.ruleset import Nomenclature
 from app.domain.verdict import Finding
+from app.domain.wording import in_turn
 
 REQUEST = "request"
 _NAME_LENGTH = 80
@@ -29,6 +32,15 @@ def deal_request(facts: Facts, nomenclature: Nomenclature) -> Finding:
     return _by_answer_rows_text(
         facts, nomenclature, answer_name="lead_request_answer", rows_name="lead_rows", text_name="lead_text"
     )
+
+
+def with_criteria(in_nomenclature: Finding, more: Sequence[Finding]) -> Finding:
+    """The whole request: in the nomenclature, and every further rule holds; the reason names what decides."""
+    if not more:
+        return in_nomenclature
+    findings = (in_nomenclature, *more)
+    truth = all_of(finding.truth for finding in findings)
+    return Finding(REQUEST, truth, in_turn([finding.why for finding in findings if finding.truth is truth]))
 
 
 def _by_answer_rows_text(

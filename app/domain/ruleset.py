@@ -1,17 +1,21 @@
 """The ruleset: every threshold and route as one immutable, numbered version.
 
-Plain frozen dataclasses so that the domain stays pure; `app/store/ruleset_document.py` turns them into JSON and
-back, with the path of each wrong value. `DEFAULT` is version 1 of design.md, section 4.
+Plain frozen dataclasses so that the domain stays pure; `app/store/ruleset_document.py` turns them into JSON and back,
+with the path of each wrong value, and `ruleset_check.py` tells what cannot be meant. The text under each field is
+what `/docs` says about it. `DEFAULT` is version 1 of design.md, section 4.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from app.domain.facts import Kind
-from app.domain.verdict import Grade
+from app.domain.verdict import Grade, Outcome
+
+FieldValue: TypeAlias = str | int | float | bool
+"""What a route writes into a field; for an enumeration the code of its item."""
 
 
 class Operator(Enum):
@@ -30,9 +34,13 @@ class Criterion:
     """One rule on one fact: a number for the comparing operators, codes for `one_of` and `none_of`."""
 
     fact: str
+    """Name of a fact, one of `facts`, or `company_linked`."""
     operator: Operator
+    """How the fact is compared; `over` and `under` are strict, `at_least` and `at_most` take the bound itself too."""
     number: Decimal | None = None
+    """The bound, for the comparing operators."""
     codes: tuple[str, ...] = ()
+    """The list, for `one_of` and `none_of`; a box is `yes` or `no`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,13 @@ class FactSource:
     """Where a fact is read. `zero_is_empty` where the portal prints 0 for "not filled"; `money` is converted."""
 
     card: Literal["lead", "company", "deal"]
+    """The card that has the field: the lead, the linked company or the deal."""
     field: str
+    """Name of the field: `UF_CRM_…`, or a standard field as `crm.item` prints it, e.g. `revenue`."""
     zero_is_empty: bool = False
+    """Whether 0 there means "not filled in", as in standard money fields, links and lists."""
     money: bool = False
+    """Whether the field is an amount in the card's currency, to be converted to RUB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,15 @@ class FactDefinition:
     """A fact's name, kind and sources; the first known source wins."""
 
     name: str
+    """Name by which criteria call the fact."""
     kind: Kind
+    """What sort of value it is: number, flag, date, code, codes or text."""
     sources: tuple[FactSource, ...]
+    """Where it is read; the first source that is filled in wins."""
+    title: str | None = None
+    """What people read for it; null: the name that Ogon has for it."""
+    question: str | None = None
+    """How a manager is asked for it; null: the question that Ogon has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +78,11 @@ class Nomenclature:
     """What we sell: catalog sections and products (both empty: any catalog row), and terms for plain text."""
 
     sections: tuple[int, ...] = ()
+    """Ids of catalog sections; what lies in sections below them counts too."""
     products: tuple[int, ...] = ()
+    """Ids of single catalog products."""
     terms: tuple[str, ...] = ()
+    """Words that prove a request to be ours, in any form; words never prove that it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +90,13 @@ class GradeCell:
     """One of the eight cells: which of the three pluses there are, and the grade they make."""
 
     need: bool
+    """Whether there is a need."""
     budget: bool
+    """Whether a budget is allocated."""
     urgency: bool
+    """Whether the delivery date is near."""
     grade: Grade
+    """The grade of such a deal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +104,113 @@ class Minimum:
     """What one deal must earn (RUB), and who may earn less once."""
 
     profit: Decimal | None = Decimal(5000)
+    """Least profit of a deal, RUB; null switches it off."""
     amount: Decimal | None = None
+    """Least amount of a deal, RUB; null switches it off."""
     regular_exempt: bool = True
+    """Whether a regular buyer may take less this once."""
     regular_won_deals: int = 3
+    """So many won deals make a regular buyer."""
     regular_months: int = 12
+    """Won deals of so many last months count."""
     trial_exempt: bool = True
+    """Whether a trial delivery to a target client with prospects may be below the minimum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Currencies:
+    """Whose amounts are understood; everything is compared in RUB."""
+
+    accepted: tuple[str, ...] = ()
+    """Currencies to be understood besides RUB, amounts in others stay unknown; empty: every one that has a rate."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    """Own rates, RUB for one unit, instead of the portal's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRoute:
+    """Where a lead of one outcome goes and what is written into it."""
+
+    stage: str | None = None
+    """Code of the lead's stage; null: the portal's usual one for this outcome."""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict[str, FieldValue])
+    """Fields of the lead and their values; for a list the code of its item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a card belongs; without a stage, the first of the pipeline."""
+    """Where a deal belongs; without a stage, the first of the pipeline."""
 
-    pipeline: int = 0
+    pipeline: int | None = 0
+    """Number of the pipeline; null: the one where the deal is."""
     stage: str | None = None
+    """Code of the stage; null: the first one of the pipeline."""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict[str, FieldValue])
+    """Fields of the deal and their values; for a list the code of its item."""
+
+
+STAYS = Route(pipeline=None)
+"""No other pipeline, no stage named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nurture:
+    """How a company of the nurture group is marked."""
+
+    segment_field: str = "UF_CRM_OGON_SEGMENT"
+    """The company's field that marks it."""
+    segment: str = "nurture"
+    """The value of that field; for a list the code of its item."""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict[str, FieldValue])
+    """Further fields of the company and their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """Which cards are of one heat: a lead by its outcome, a deal by its grade."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    """Leads with one of these outcomes."""
+    grades: tuple[Grade, ...] = ()
+    """Deals of one of these grades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Time allowed to the first response, in working minutes."""
+    """Time allowed to the first response, in working minutes; hot is looked at first, then warm."""
 
     hot: int = 15
+    """Working minutes to the first response for hot cards."""
     warm: int = 60
+    """Working minutes to the first response for warm cards."""
     other: int = 540
+    """Working minutes to the first response for all others."""
+    hot_cards: Heat = Heat((Outcome.DEAL,), (Grade.AAA,))
+    """Which cards are hot."""
+    warm_cards: Heat = Heat((Outcome.REVIEW, Outcome.NEEDS_DATA), (Grade.BBB,))
+    """Which of the others are warm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Own wording of what is written into the portal; null: Ogon's own, in the portal's language."""
+
+    deal: str | None = None
+    """Headline of the timeline entry of a lead with the outcome deal."""
+    company: str | None = None
+    """Headline of the timeline entry of a lead with the outcome company."""
+    junk: str | None = None
+    """Headline of the timeline entry of a lead with the outcome junk."""
+    review: str | None = None
+    """Headline of the timeline entry of a lead with the outcome review."""
+    needs_data: str | None = None
+    """Headline of the timeline entry of a lead with the outcome needs_data."""
+    declined: str | None = None
+    """Headline of the timeline entry of a declined deal."""
+    question_title: str | None = None
+    """Title of the to-do that asks for data."""
+    review_title: str | None = None
+    """Title of the to-do that asks for a decision."""
 
 
 def _by_count() -> tuple[GradeCell, ...]:
@@ -149,22 +260,49 @@ class Ruleset:
     """All thresholds and routes of one portal as one version."""
 
     version: int = 1
+    """Number of the version; in a draft, of the version it was made from."""
     facts: tuple[FactDefinition, ...] = STANDARD_FACTS
+    """What is known about a card and in which fields it is read; any field of the portal can become a fact."""
     client: tuple[Criterion, ...] = (
         Criterion("steam_tph", Operator.OVER, number=Decimal(3)),
         Criterion("turnover", Operator.OVER, number=Decimal(1_000_000_000)),
         Criterion("industry", Operator.ONE_OF, codes=("MANUFACTURING",)),
     )
+    """What makes a target client; all must hold."""
+    request: tuple[Criterion, ...] = ()
+    """What makes a target request besides the nomenclature; all must hold."""
     nomenclature: Nomenclature = Nomenclature()
+    """What we sell."""
     fitting_request_of_no_client: Literal["review", "junk", "deal"] = "review"
+    """What becomes of a fitting request of somebody who is no target client."""
+    unfitting_request_of_client: Literal["company", "review", "junk"] = "company"
+    """What becomes of a target client whose request does not fit."""
     grades: tuple[GradeCell, ...] = field(default_factory=_by_count)
+    """The eight cells of need, budget and urgency with their grades, each once."""
     urgency_days: int = 30
+    """A delivery date within so many days is urgent, today and the last day counted."""
     minimum: Minimum = Minimum()
+    """What one deal must earn, and who may earn less once."""
+    currencies: Currencies = Currencies()
+    """Which currencies are understood, and at which rates."""
+    outcome_routes: Mapping[Outcome, LeadRoute] = field(default_factory=dict[Outcome, LeadRoute])
+    """By outcome, where a lead goes and what is written into it; what is not named goes the usual way."""
     deal_route: Route = Route()
+    """Where a new deal is made; its fields are written once, as it is made."""
     grade_routes: Mapping[Grade, Route] = field(default_factory=dict[Grade, Route])
+    """By grade, where an open deal goes and what is written into it; deals of other grades stay."""
+    declined_route: Route = STAYS
+    """Where a declined deal goes; without a stage, to the failed one of the pipeline."""
+    nurture: Nurture = Nurture()
+    """How a company of the nurture group is marked."""
     targets: Targets = Targets()
+    """Time allowed to the first response."""
     question_days: int = 1
+    """Days until the to-do with questions is due."""
     review_days: int = 1
+    """Days until the to-do with a decision is due."""
+    texts: Texts = Texts()
+    """Own wording of headlines and to-dos."""
 
 
 DEFAULT = Ruleset()

@@ -5,12 +5,15 @@ of cards just made, so that the same decision is told once.
 """
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from app.domain.difference import as_sentence, digest
 from app.domain.facts import Truth
 from app.domain.messages import Message, Say, in_english, message
+from app.domain.ruleset import Texts
 from app.domain.verdict import DealVerdict, Exemption, Finding, Grade, LeadVerdict, Outcome, Verdict
 
+_OUR_WORDS = Texts()
 _MARKS = {Truth.YES: "✓", Truth.NO: "✗", Truth.UNKNOWN: "?"}
 # Look-alikes, not an entity such as &#91;: what a portal's parser does with entities is nowhere documented.
 _HARMLESS = str.maketrans({"[": "［", "]": "］"})
@@ -50,11 +53,11 @@ def comment_digest(verdict: Verdict) -> str:
             return digest(verdict.grade.value, verdict.declined, exemption)
 
 
-def lead_comment(verdict: LeadVerdict, done: Iterable[Message], say: Say) -> str:
+def lead_comment(verdict: LeadVerdict, done: Iterable[Message], say: Say, *, texts: Texts = _OUR_WORDS) -> str:
     """The timeline entry of a lead: verdict, why, findings with what would make them pass, what was done."""
     return "\n".join(
         [
-            _head(OUTCOME_SAID[verdict.outcome], say),
+            _head(_own(_outcome_text(verdict.outcome, texts)) or OUTCOME_SAID[verdict.outcome], say),
             harmless(say(verdict.why)),
             *_findings(verdict.findings, say),
             *_done(done, say),
@@ -62,10 +65,11 @@ def lead_comment(verdict: LeadVerdict, done: Iterable[Message], say: Say) -> str
     )
 
 
-def deal_comment(verdict: DealVerdict, done: Iterable[Message], say: Say) -> str:
+def deal_comment(verdict: DealVerdict, done: Iterable[Message], say: Say, *, texts: Texts = _OUR_WORDS) -> str:
     """The timeline entry of a deal: grade, why, exemption, findings, the self-check list, what was done."""
     grade = GRADE_SAID[verdict.grade]
-    head = message("{grade}: the deal is declined", grade=grade) if verdict.declined else grade
+    declined = _own(texts.declined) or message("{grade}: the deal is declined", grade=grade)
+    head = declined if verdict.declined else grade
     checklist = message("Self-check list: {score}", score=verdict.checklist_score)
     return "\n".join(
         [
@@ -78,6 +82,26 @@ def deal_comment(verdict: DealVerdict, done: Iterable[Message], say: Say) -> str
             *_done(done, say),
         ]
     )
+
+
+def _own(text: str | None) -> Message | None:
+    return message("{text}", text=text) if text else None
+
+
+def _outcome_text(outcome: Outcome, texts: Texts) -> str | None:
+    match outcome:
+        case Outcome.DEAL:
+            return texts.deal
+        case Outcome.COMPANY:
+            return texts.company
+        case Outcome.JUNK:
+            return texts.junk
+        case Outcome.REVIEW:
+            return texts.review
+        case Outcome.NEEDS_DATA:
+            return texts.needs_data
+        case _:
+            assert_never(outcome)
 
 
 def questions_text(verdict: LeadVerdict, say: Say) -> str:

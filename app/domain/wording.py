@@ -71,6 +71,18 @@ def asked(name: str) -> Message:
     return _QUESTIONS.get(name) or message("{fact}: what is it?", fact=called(name))
 
 
+def fact_called(fact: Fact) -> Message:
+    """What people call the fact: the admin's own title first."""
+    return message("{name}", name=fact.title) if fact.title else called(fact.name)
+
+
+def fact_asked(fact: Fact) -> Message:
+    """The question that fills the fact: the admin's own first."""
+    if fact.question:
+        return message("{name}", name=fact.question)
+    return message("{fact}: what is it?", fact=fact_called(fact)) if fact.title else asked(fact.name)
+
+
 def card_called(source: str) -> Message:
     """The card of a source like `lead.UF_CRM_OGON_STEAM_TPH`."""
     card = source.partition(".")[0]
@@ -125,8 +137,8 @@ def _item_said(name: str, item: str | date | Row) -> MessageValue:
 def not_known(fact: Fact) -> Message:
     """That a fact is not known, and what was wrong with what is filled in."""
     if fact.problem is None:
-        return message("{fact} is not known", fact=called(fact.name))
-    return message("{fact} is not known: {problem}", fact=called(fact.name), problem=fact.problem)
+        return message("{fact} is not known", fact=fact_called(fact))
+    return message("{fact} is not known: {problem}", fact=fact_called(fact), problem=fact.problem)
 
 
 def with_sources(said: Message, fact: Fact) -> Message:

@@ -12,7 +12,7 @@ from app.domain.criteria import evaluate, evaluate_answer
 from app.domain.facts import Facts, Kind, Truth, all_of
 from app.domain.messages import Message, message
 from app.domain.minimum import judge_minimum
-from app.domain.request import deal_request
+from app.domain.request import deal_request, with_criteria
 from app.domain.ruleset import Ruleset
 from app.domain.verdict import DealVerdict, Finding, Flip, Grade
 from app.domain.wording import in_turn, not_known, truth_said
@@ -25,7 +25,8 @@ def judge(facts: Facts, ruleset: Ruleset, today: date) -> DealVerdict:
     """The grade of a deal, closed or not; whether it is declined; the seven items."""
     of_client = tuple(evaluate(criterion, facts) for criterion in ruleset.client)
     client = all_of(finding.truth for finding in of_client)
-    of_request = deal_request(facts, ruleset.nomenclature)
+    in_nomenclature = deal_request(facts, ruleset.nomenclature)
+    of_request = tuple(evaluate(criterion, facts) for criterion in ruleset.request)
     pluses = (evaluate_answer("need", facts), evaluate_answer("budget", facts), _urgency(facts, ruleset, today))
     need, budget, urgency = (finding.truth for finding in pluses)
     grade = _grade(ruleset, (need is Truth.YES, budget is Truth.YES, urgency is Truth.YES))
@@ -39,17 +40,17 @@ def judge(facts: Facts, ruleset: Ruleset, today: date) -> DealVerdict:
         exemption=minimum.exemption,
         declined=minimum.declined,
         client=client,
-        request=of_request.truth,
+        request=with_criteria(in_nomenclature, of_request).truth,
         checklist=checklist(
             facts,
             above_minimum=minimum.above,
             client=client,
-            request=of_request.truth,
+            request=in_nomenclature.truth,
             budget=budget,
             # A date that has passed is asked for again, so it is not known; a date far away is.
             date_known=Truth.YES if urgency.known else Truth.UNKNOWN,
         ),
-        findings=(*pluses, *minimum.findings, *of_client, of_request),
+        findings=(*pluses, *minimum.findings, *of_client, in_nomenclature, *of_request),
         why=_why(grade, pluses, [*_notes(facts, pluses), *_hopes(possible), *([minimum.why] if minimum.why else ())]),
     )
 

@@ -6,34 +6,36 @@ under the ruleset.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal, assert_never
+from typing import assert_never
 
 from app.domain.criteria import evaluate
 from app.domain.facts import Facts, Truth, all_of
 from app.domain.messages import Message, message
-from app.domain.request import lead_request
+from app.domain.request import lead_request, with_criteria
 from app.domain.ruleset import Ruleset
 from app.domain.verdict import Finding, LeadVerdict, Outcome, Question
-from app.domain.wording import asked, in_turn
+from app.domain.wording import fact_asked, in_turn
 
-Policy = Literal["review", "junk", "deal"]
 COMPANY_TITLE = "company_title"
 
 
 def judge(facts: Facts, ruleset: Ruleset, _today: date) -> LeadVerdict:
     """The outcome of a lead; `needs_data` with its questions where the answers decide."""
     of_client = tuple(evaluate(criterion, facts) for criterion in ruleset.client)
-    of_request = lead_request(facts, ruleset.nomenclature)
+    in_nomenclature = lead_request(facts, ruleset.nomenclature)
+    more = tuple(evaluate(criterion, facts) for criterion in ruleset.request)
+    of_request = with_criteria(in_nomenclature, more)
     client, request = all_of(finding.truth for finding in of_client), of_request.truth
-    policy: Policy = ruleset.fitting_request_of_no_client
-    questions = [
-        *(_client_questions(of_client, facts) if _client_matters(client, request, policy) else ()),
-        *([_question("request_answer", facts)] if _request_matters(client, request, policy) else ()),
-    ]
-    findings = (*of_client, of_request)
+    questions = _each_once(
+        [
+            *(_questions(of_client, facts) if _client_matters(client, request, ruleset) else ()),
+            *(_request_questions(in_nomenclature, more, facts) if _request_matters(client, request, ruleset) else ()),
+        ]
+    )
+    findings = (*of_client, in_nomenclature, *more)
     outcome = Outcome.NEEDS_DATA
     if not questions:
-        outcome = _outcome(client.possible[0], request.possible[0], policy)
+        outcome = _outcome(client.possible[0], request.possible[0], ruleset)
     if outcome is Outcome.COMPANY and not _company_known(facts):
         outcome = Outcome.NEEDS_DATA
         questions.append(_question(COMPANY_TITLE, facts))
@@ -42,28 +44,38 @@ def judge(facts: Facts, ruleset: Ruleset, _today: date) -> LeadVerdict:
     return LeadVerdict(outcome, client, request, findings, why, tuple(questions))
 
 
-def _outcome(client: bool, request: bool, policy: Policy) -> Outcome:
+def _outcome(client: bool, request: bool, rules: Ruleset) -> Outcome:
     match client, request:
         case True, True:
             return Outcome.DEAL
         case True, False:
-            return Outcome.COMPANY
+            return Outcome(rules.unfitting_request_of_client)
         case False, False:
             return Outcome.JUNK
         case _:
-            return Outcome(policy)
+            return Outcome(rules.fitting_request_of_no_client)
 
 
-def _client_matters(client: Truth, request: Truth, policy: Policy) -> bool:
+def _client_matters(client: Truth, request: Truth, rules: Ruleset) -> bool:
     """Whether, for some answer on the request that is still possible, the client decides."""
-    return not client.known and any(_outcome(True, r, policy) != _outcome(False, r, policy) for r in request.possible)
+    return not client.known and any(_outcome(True, r, rules) != _outcome(False, r, rules) for r in request.possible)
 
 
-def _request_matters(client: Truth, request: Truth, policy: Policy) -> bool:
-    return not request.known and any(_outcome(c, True, policy) != _outcome(c, False, policy) for c in client.possible)
+def _request_matters(client: Truth, request: Truth, rules: Ruleset) -> bool:
+    return not request.known and any(_outcome(c, True, rules) != _outcome(c, False, rules) for c in client.possible)
 
 
-def _client_questions(findings: Sequence[Finding], facts: Facts) -> list[Question]:
+def _request_questions(in_nomenclature: Finding, more: Sequence[Finding], facts: Facts) -> list[Question]:
+    """Whether it is in the nomenclature first, then what the further rules ask for."""
+    first = [] if in_nomenclature.truth.known else [_question("request_answer", facts)]
+    return [*first, *_questions(more, facts)]
+
+
+def _each_once(questions: Sequence[Question]) -> list[Question]:
+    return list({question.fact: question for question in reversed(questions)}.values())[::-1]
+
+
+def _questions(findings: Sequence[Finding], facts: Facts) -> list[Question]:
     """One for each fact not known, in the order of the rules."""
     names = dict.fromkeys(finding.criterion for finding in findings if not finding.truth.known)
     incomplete = {finding.criterion: finding.why for finding in findings if finding.flip is None}
@@ -72,10 +84,10 @@ def _client_questions(findings: Sequence[Finding], facts: Facts) -> list[Questio
 
 def _question(name: str, facts: Facts) -> Question:
     """The question, with what is wrong with the present value."""
-    problem = facts[name].problem
-    if problem is None:
-        return Question(name, asked(name))
-    return Question(name, message("{question} ({problem})", question=asked(name), problem=problem))
+    fact = facts[name]
+    if fact.problem is None:
+        return Question(name, fact_asked(fact))
+    return Question(name, message("{question} ({problem})", question=fact_asked(fact), problem=fact.problem))
 
 
 def _company_known(facts: Facts) -> bool:
@@ -107,7 +119,11 @@ def _why(outcome: Outcome, client: Truth, findings: Sequence[Finding]) -> Messag
         case Outcome.COMPANY:
             return message("Target client, but the request does not fit: {request}", request=of_request.why)
         case Outcome.JUNK:
-            return _junk_why(against, of_request)
+            return _junk_why(client, against, of_request)
+        case Outcome.REVIEW if client is Truth.YES:
+            return message(
+                "Target client, but the request does not fit: {request}; a person decides", request=of_request.why
+            )
         case Outcome.REVIEW:
             return message(
                 "Not a target client ({client}), but the request fits ({request}): a person decides",
@@ -120,7 +136,11 @@ def _why(outcome: Outcome, client: Truth, findings: Sequence[Finding]) -> Messag
             assert_never(outcome)
 
 
-def _junk_why(against: Message, of_request: Finding) -> Message:
+def _junk_why(client: Truth, against: Message, of_request: Finding) -> Message:
+    if client is not Truth.NO:
+        return message(
+            "The rules decline requests that do not fit, whoever the client is: {request}", request=of_request.why
+        )
     match of_request.truth:
         case Truth.YES:
             return message(
