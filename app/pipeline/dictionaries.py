@@ -1,7 +1,8 @@
 """Keeps one dictionary per portal fresh: hourly, and when a card shows a code the dictionary does not know.
 
 Called by the worker's `process` before each card. One reading at a time per portal; others wait for it. A failed
-refresh keeps the old dictionary, since yesterday's names are better than none.
+refresh keeps the old dictionary, since yesterday's names are better than none, and is tried again soon: after a
+minute, then after two, and so on up to the hour.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from app.domain.snapshot import Entity, PortalDictionary, RawCard
 
 REFRESH: Final = timedelta(hours=1)
 AGAIN: Final = timedelta(minutes=1)
-"""At least so long between two readings caused by unknown codes: a code may stay unknown for good."""
+"""At least so long between two readings caused by unknown codes: a code may stay unknown for good. And after the
+first failure."""
 
 Read = Callable[[], Awaitable[PortalDictionary]]
 Clock = Callable[[], datetime]
@@ -27,6 +29,13 @@ class _Shelf:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     dictionary: PortalDictionary | None = None
     read_at: datetime | None = None
+    failures: int = 0
+    not_before: datetime | None = None
+
+    def rests(self, now: datetime, age: timedelta) -> bool:
+        """Whether there is nothing to do: what is known is younger than `age`, or reading failed just now."""
+        young = self.read_at is not None and now - self.read_at < age
+        return young or (self.not_before is not None and now < self.not_before)
 
 
 class Dictionaries:
@@ -56,15 +65,16 @@ class Dictionaries:
         shelf = self._shelves.setdefault(portal_id, _Shelf())
         async with shelf.lock:
             now = self._clock()
-            if shelf.dictionary is not None and shelf.read_at is not None and now - shelf.read_at < age:
+            if shelf.dictionary is not None and shelf.rests(now, age):
                 return shelf.dictionary
             try:
-                shelf.dictionary = await read()
+                shelf.dictionary, shelf.read_at, shelf.failures = await read(), now, 0
             except Bitrix24Error:
                 if shelf.dictionary is None:
                     raise
-            # A failed refresh waits its turn too, or every card would try again.
-            shelf.read_at = now
+                # A failed refresh waits its turn too, or every card would try again.
+                shelf.not_before = now + min(AGAIN * 2 ** min(shelf.failures, 16), REFRESH)
+                shelf.failures += 1
             return shelf.dictionary
 
 

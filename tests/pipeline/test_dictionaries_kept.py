@@ -25,10 +25,12 @@ class Portal:
 
     def __init__(self):
         self.readings = 0
+        self.asked = 0
         self.error = None
 
     async def read(self):
         await asyncio.sleep(0)
+        self.asked += 1
         if self.error:
             raise self.error
         self.readings += 1
@@ -74,15 +76,31 @@ async def test_an_unknown_code_refreshes_but_not_for_every_card(kept, clock, por
 
 
 @pytest.mark.anyio
-async def test_a_failed_refresh_keeps_what_is_known_and_waits(kept, clock, portal):
+@pytest.mark.parametrize("ask", ["of", "refreshed"])
+async def test_a_failed_refresh_keeps_what_is_known_and_is_tried_again_soon(kept, clock, portal, ask):
     await kept.of(1, portal.read)
     clock.now += timedelta(hours=2)
     portal.error = Unreachable("gone")
-    assert (await kept.of(1, portal.read)).integration_user_id == 1
+    get = getattr(kept, ask)
+    tried = []
+    for minute in range(130):
+        asked = portal.asked
+        assert (await get(1, portal.read)).integration_user_id == 1
+        assert (await get(1, portal.read)).integration_user_id == 1
+        if portal.asked > asked:
+            tried.append(minute)
+        clock.now += timedelta(minutes=1)
+    assert tried == [0, 1, 3, 7, 15, 31, 63, 123], "later each time, and at least every hour"
     portal.error = None
-    assert (await kept.of(1, portal.read)).integration_user_id == 1
     clock.now += timedelta(hours=1)
-    assert (await kept.of(1, portal.read)).integration_user_id == 2
+    assert (await get(1, portal.read)).integration_user_id == 2
+    portal.error = Unreachable("gone again")
+    clock.now += timedelta(hours=1)
+    asked = portal.asked
+    await get(1, portal.read)
+    clock.now += timedelta(minutes=1)
+    await get(1, portal.read)
+    assert portal.asked == asked + 2, "soon again after the first failure"
 
 
 @pytest.mark.anyio

@@ -118,6 +118,21 @@ async def test_a_dead_portal_delays_no_other_and_keeps_the_gap_open(database) ->
             assert await gaps.unswept(session) == []
 
 
+async def test_a_sweep_that_fails_at_its_first_read_is_tried_again_soon_and_not_on_schedule(database) -> None:
+    async with house_of(database) as house, _sweeper(house) as sweeper:
+        right, house.portal.rest.secret = house.portal.rest.secret, "another"
+        async with asyncio.timeout(30):
+            while (failed := await house.state()) is None or not failed.failures:
+                await sweeper.step()
+                await asyncio.sleep(0.02)
+        assert failed.complete_at is None
+        house.portal.rest.secret = right
+        lead = house.add(LEAD, title="made while nobody could look")
+        house.clock.passes(seconds=11)
+        await _rounds(sweeper, house, 1)
+        assert (LEAD, lead) in await house.cards_asked()
+
+
 async def test_several_workers_sweep_a_portal_once(database) -> None:
     async with house_of(database) as house:
         house.add(LEAD, title="one")
