@@ -1,5 +1,5 @@
 """The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers,
-sweep the portals, delete what is too old to keep.
+sweep the portals, judge open cards again by new rules, delete what is too old to keep.
 
 Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
 `app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
@@ -20,7 +20,7 @@ from app.pipeline.process import Process
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
 from app.settings import Settings
-from app.store import journal, timers
+from app.store import journal, rejudging, timers
 from app.store.claims import Claims
 from app.store.database import Database
 from app.store.queue import dispatch, release_stalled, something_waits
@@ -47,6 +47,7 @@ class Rhythm:
     recovery: float = 10.0
     sweep: float = 2.0
     usage: float = 5.0
+    rejudging: float = 1.0
     tidy: float = 60.0
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
@@ -76,6 +77,7 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
             group.create_task(_every(rhythm.timers, "timers", lambda: _fire_timers(database)))
             group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(database, rhythm)))
             group.create_task(_every(rhythm.usage, "usage", usage.write))
+            group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
             if settings.sweep_every:
                 group.create_task(_every(rhythm.sweep, "sweep", sweeper.step))
@@ -133,6 +135,10 @@ async def _recover(database: Database, rhythm: Rhythm) -> None:
         released = await release_stalled(session, older_than=timedelta(seconds=rhythm.stalled))
     if released:
         _log.warning("work of a dead worker was put back on the queue", cards=released)
+
+
+async def _rejudge(database: Database) -> None:
+    await rejudging.step(database)
 
 
 async def _tidy(settings: Settings, database: Database) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import OgonError
+from app.store import rejudging
 from app.store.database import ReadSession, WriteSession
 from app.store.models import RulesetRow
 from app.store.records import Record
@@ -86,4 +87,5 @@ async def publish(
     published = await _RECORD.one(session, _RECORD.returning(statement))
     if published is None:
         raise RulesetConflict(edited=edited_version, current=await session.scalar(newest) or 0)
+    await rejudging.note_due(session, portal_id, published.version)
     return published
