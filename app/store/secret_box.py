@@ -49,8 +49,13 @@ class SecretBox:
 
 
 def secret_box(settings: Settings) -> SecretBox:
-    """The box of this installation: SECRET_KEY, or a key generated once into DATA_DIR/secret_key (mode 0600)."""
-    return SecretBox(settings.secret_key or _kept_key(settings.data_dir))
+    """The box of this installation."""
+    return SecretBox(secret_key(settings))
+
+
+def secret_key(settings: Settings) -> SecretStr:
+    """SECRET_KEY; where none is set, the key that is generated once into DATA_DIR/secret_key (mode 0600)."""
+    return settings.secret_key or _kept_key(settings.data_dir)
 
 
 def _kept_key(data_dir: Path) -> SecretStr:

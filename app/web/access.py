@@ -1,4 +1,4 @@
-"""Who calls, and what he may do: `Authorization: Bearer <token>`, a named token or ADMIN_TOKEN.
+"""Who calls, and what the caller may do: `Authorization: Bearer <token>`, a named token or ADMIN_TOKEN.
 
 An endpoint that only reads needs nothing: the router asks for a viewer. One that changes something declares
 `caller: AsHead` or `caller: AsAdmin`, and notes `caller.name` in the audit log. The token is looked up anew for each
@@ -17,45 +17,60 @@ from app.store import tokens
 from app.store.tokens import Role, Token, reaches
 from app.web.bearer import bearer_of
 from app.web.problems import WebProblem
+from app.web.sessions import ADMIN, CONSOLE
 from app.web.state import Web, WebState
-from app.web.throttle import source_of
+from app.web.throttle import source
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks; `token_id` is None for ADMIN_TOKEN and for who came from the console."""
+    """Who asks. `subject` is what a session of the caller says: the number of a token, or a word of `sessions.py`."""
 
     name: str
     role: Role
-    token_id: int | None = None
+    subject: str
 
     def may(self, needed: Role) -> bool:
-        """Whether his role reaches the one that is needed."""
+        """Whether the role reaches the one that is needed."""
         return reaches(self.role, needed)
 
 
-ADMINISTRATOR = Caller("ADMIN_TOKEN", "admin")
+_UNNAMED = {ADMIN: Caller("ADMIN_TOKEN", "admin", ADMIN), CONSOLE: Caller("console", "admin", CONSOLE)}
 
 
 async def admitted(web: WebState, request: Request, given: str) -> Caller:
     """Whose token this is. Raises WebProblem: 401 for a wrong or ended one, 429 after too many wrong ones."""
-    source = source_of(request.client.host if request.client else None)
-    _may_try(web, source)
+    may_try(web, request)
     caller = await _caller_with(web, given)
     if caller is None:
-        web.visits.failed(source)
+        web.visits.failed(source_of(request))
         raise _unknown(web, given)
     # Once more: of many guesses sent side by side, all were let in before the first was found wrong.
-    _may_try(web, source)
+    may_try(web, request)
     return caller
 
 
-def caller_of(token: Token | None, web: WebState) -> Caller | None:
-    """The holder of a token, None where it has ended; notes that it is in use."""
-    if token is None or not token.is_live(web.clock()):
-        return None
-    web.visits.used(token)
-    return Caller(token.name, token.role, token.id)
+def may_try(web: WebState, request: Request) -> None:
+    """Raises WebProblem 429 while the request's address has to wait."""
+    seconds = web.visits.throttle.wait(source_of(request))
+    if seconds:
+        web.visits.refused()
+        said = message("Too many wrong tokens came from your address: wait {seconds} s and try again.", seconds=seconds)
+        raise WebProblem(429, "too_many_failures", said, retry_after=seconds)
+
+
+def source_of(request: Request) -> str:
+    """Where the request comes from, as the throttle counts it; behind a proxy see TRUSTED_PROXIES."""
+    return source(request.client.host if request.client else "")
+
+
+async def caller_of(web: WebState, subject: str) -> Caller | None:
+    """Who a session was opened for, as of now; None when the token has ended."""
+    if not subject.isdecimal():
+        return _UNNAMED.get(subject)
+    async with web.database.reading() as session:
+        token = await tokens.get(session, int(subject))
+    return _holder(web, token) if token is not None else None
 
 
 def demand(caller: Caller, needed: Role) -> None:
@@ -92,32 +107,31 @@ AsHead = Annotated[Caller, Depends(_with_role("head"))]
 AsAdmin = Annotated[Caller, Depends(_with_role("admin"))]
 
 
-def _may_try(web: WebState, source: str) -> None:
-    seconds = web.visits.throttle.wait(source)
-    if seconds:
-        web.visits.refused()
-        said = message("Too many wrong tokens came from your address: wait {seconds} s and try again.", seconds=seconds)
-        raise WebProblem(429, "too_many_failures", said, retry_after=seconds)
-
-
 async def _caller_with(web: WebState, given: str) -> Caller | None:
     if web.doorkeeper.knows_token(given):
-        return ADMINISTRATOR
+        return _UNNAMED[ADMIN]
     if not tokens.is_token(given):
         return None
     async with web.database.reading() as session:
         token = await tokens.find(session, given)
     if token is None:
         return None
-    caller = caller_of(token, web)
+    caller = _holder(web, token)
     if caller is None:
-        # Only who has the secret reads this. It is no guess, so it does not count as one: a forgotten script of
-        # his must not lock out his whole office.
+        # Only who has the secret reads this. It is no guess, so it does not count as one: a forgotten script must not
+        # lock out the whole office it runs in.
         said = message(
             "The token {name} was revoked or has expired: ask an administrator for a new one.", name=token.name
         )
         raise WebProblem(401, "token_ended", said)
     return caller
+
+
+def _holder(web: WebState, token: Token) -> Caller | None:
+    if not token.is_live(web.clock()):
+        return None
+    web.visits.used(token)
+    return Caller(token.name, token.role, str(token.id))
 
 
 def _unknown(web: WebState, given: str) -> WebProblem:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.domain.messages import message
-from app.store import card_story, cards, journal, portals
+from app.store import audit, card_story, cards, journal, portals
 from app.store.cards import Card, CardFilter, CardKey, CardState
 from app.store.database import ReadSession, WriteSession
 from app.store.journal import Entry, NewEntry
@@ -12,7 +12,7 @@ from app.store.portals import Portal, PortalUnknown
 from app.store.runs import Chapter
 from app.web.hints import HOT
 from app.web.problems import WebProblem
-from app.web.shapes import CardType
+from app.web.shapes import TYPE_NAMES, CardType
 
 TypeName = Literal["lead", "deal", "contact", "company", "1", "2", "3", "4"]
 Outcome = Literal["deal", "company", "junk", "review", "needs_data"]
@@ -115,8 +115,10 @@ async def story_of(session: ReadSession, key: CardKey, *, runs: int, before_run:
     )
 
 
-async def replay(session: WriteSession, key: CardKey) -> int:
+async def replay(session: WriteSession, key: CardKey, *, by: str) -> int:
     """Have the card judged once more, first in the queue, with all its attempts; the journal row's number."""
+    subject = f"{TYPE_NAMES[key.entity_type_id]} {key.card_id}"
+    await audit.note(session, who=by, what="card.replayed", subject=subject, portal_id=key.portal_id)
     card = await cards.get(session, key)
     if card is not None and card.state == "parked":
         await cards.unpark(session, key)

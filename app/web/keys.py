@@ -1,15 +1,12 @@
-"""SECRET_KEY for signing: the one from the environment, or the one kept in DATA_DIR for sealing secrets.
+"""The secret that signatures are derived from; the same that seals secrets in the database.
 
 Used by `app/main.py` and by the command line when it makes a login ticket or shows a robot's address.
 """
 
 from app.settings import Settings
-from app.store.secret_box import secret_box
+from app.store.secret_box import secret_key
 
 
 def signing_secret(settings: Settings) -> str:
-    """SECRET_KEY; where none is set, the key that the store generates once into DATA_DIR/secret_key."""
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value()
-    secret_box(settings)  # makes the file when it is not there yet
-    return (settings.data_dir / "secret_key").read_text().strip()
+    """SECRET_KEY in plain, or the key that the store keeps where none is set."""
+    return secret_key(settings).get_secret_value()

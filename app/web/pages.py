@@ -27,7 +27,7 @@ from app.web.asking import (
 )
 from app.web.bars import bar
 from app.web.shapes import CardType
-from app.web.sign_in import OwnForm, SignedIn
+from app.web.sign_in import HeadForm, SignedIn
 from app.web.state import Web
 from app.web.story import Teller, hint, rejected_line
 
@@ -120,9 +120,10 @@ async def card_page(
     )
 
 
-@router.post("/cards/{type}/{id}/replay", dependencies=[OwnForm])
+@router.post("/cards/{type}/{id}/replay")
 async def replay_card(
     web: Web,
+    caller: HeadForm,
     *,
     type: TypeName,  # noqa: A002 - in the address
     id: CardId,  # noqa: A002 - in the address
@@ -132,7 +133,7 @@ async def replay_card(
     type_id = entity_type_id(type)
     async with web.database.writing() as session:
         where = await portal_of_card(session, portal, type_id, id)
-        await replay(session, CardKey(where.id, type_id, id))
+        await replay(session, CardKey(where.id, type_id, id), by=caller.name)
     return RedirectResponse(f"/cards/{type}/{id}?portal={where.id}&queued=1", status_code=303)
 
 

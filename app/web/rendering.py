@@ -54,7 +54,7 @@ def page(
     language = language_of(request)
     doorkeeper = web_state(request).doorkeeper
     cookie = request.cookies.get(COOKIE)
-    signed_in = doorkeeper.knows_session(cookie)
+    signed_in = doorkeeper.session_of(cookie) is not None
     html = (
         _environment(language)
         .get_template(template)
@@ -62,6 +62,7 @@ def page(
             request=request,
             language=language,
             signed_in=signed_in,
+            caller=getattr(request.state, "caller", None),
             csrf=doorkeeper.csrf_token(cookie) if cookie and signed_in else "",
             with_query=_with_query(request),
             style=_style(),

@@ -1,6 +1,7 @@
 """Signing in and out of the pages: `/login`, `/logout`, and the dependencies that other pages need.
 
-The administrator pastes ADMIN_TOKEN, or follows a link with a ticket that the console printed.
+People paste a named token or ADMIN_TOKEN, or follow a link with a ticket that the console printed. The session stands
+for that token and has its role.
 """
 
 from typing import Annotated
@@ -11,7 +12,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.domain.messages import message
 from app.errors import OgonError
+from app.store import audit
 from app.web import rendering
+from app.web.access import Caller, admitted, caller_of, demand, may_try, source_of
 from app.web.problems import WebProblem
 from app.web.sessions import COOKIE, SESSION_SECONDS
 from app.web.state import Web, WebState, web_state
@@ -20,43 +23,73 @@ router = APIRouter(include_in_schema=False)
 
 
 class SignInFirst(OgonError):  # noqa: N818 - what the reader is to do
-    """The page is for the administrator, and nobody is signed in."""
+    """The page is for people with a token, and nobody is signed in."""
 
 
-def signed_in(web: Web, request: Request) -> None:
-    """A dependency: raises SignInFirst without a session."""
-    if not web.doorkeeper.knows_session(request.cookies.get(COOKIE)):
+async def signed_in(web: Web, request: Request) -> Caller:
+    """A dependency: who reads the page. Raises SignInFirst without a session, or when its token has ended."""
+    subject = web.doorkeeper.session_of(request.cookies.get(COOKIE))
+    caller = await caller_of(web, subject) if subject is not None else None
+    if caller is None:
         raise SignInFirst("Sign in first.")
-
-
-def own_form(web: Web, request: Request, csrf: Annotated[str, Form()] = "") -> None:
-    """A dependency of every form: raises WebProblem unless the form was made for this very session."""
-    signed_in(web, request)
-    if not web.doorkeeper.knows_csrf(request.cookies.get(COOKIE), csrf):
-        raise WebProblem(
-            403, "foreign_form", message("The form is not from this session: go back, reload the page, try again.")
-        )
+    request.state.caller = caller
+    return caller
 
 
 SignedIn = Depends(signed_in)
+Reader = Annotated[Caller, SignedIn]
+
+
+def own_form(web: Web, request: Request, caller: Reader, csrf: Annotated[str, Form()] = "") -> Caller:
+    """A dependency of every form: raises WebProblem unless the form was made for this very session."""
+    if not web.doorkeeper.knows_csrf(request.cookies.get(COOKIE), csrf):
+        raise _foreign_form()
+    return caller
+
+
 OwnForm = Depends(own_form)
+
+
+def head_form(caller: Annotated[Caller, OwnForm]) -> Caller:
+    """The same for a form that needs the role head."""
+    demand(caller, "head")
+    return caller
+
+
+HeadForm = Annotated[Caller, Depends(head_form)]
+
+
+def _foreign_form() -> WebProblem:
+    said = message("The form is not from this session: go back, reload the page, try again.")
+    return WebProblem(403, "foreign_form", said)
 
 
 async def to_login(request: Request, _error: Exception) -> Response:
     """Exception handler of SignInFirst."""
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     after = wanted if request.method == "GET" and wanted != "/" else ""
-    return RedirectResponse("/login" + (f"?{urlencode({'next': after})}" if after else ""), status_code=303)
+    answer = RedirectResponse("/login" + (f"?{urlencode({'next': after})}" if after else ""), status_code=303)
+    answer.delete_cookie(COOKIE)
+    return answer
 
 
 @router.get("/login")
 async def login_form(web: Web, request: Request, ticket: str = "", next: str = "/") -> Response:  # noqa: A002 - in the address
     """The form; with a good ticket straight in."""
-    if ticket:
-        if web.doorkeeper.takes_ticket(ticket):
-            return _enter(web, request, next)
+    if not ticket:
+        return _form(request, next)
+    try:
+        may_try(web, request)
+    except WebProblem as problem:
+        return _refused(request, next, problem)
+    subject = web.doorkeeper.takes_ticket(ticket)
+    if subject is None:
+        web.visits.failed(source_of(request))
         return _form(request, next, wrong="ticket", status=403)
-    return _form(request, next)
+    caller = await caller_of(web, subject)
+    if caller is None:
+        return _form(request, next, wrong="ended", status=403)
+    return await _enter(web, request, caller, next)
 
 
 @router.post("/login")
@@ -67,12 +100,14 @@ async def log_in(
     next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002 - in the form
 ) -> Response:
     """Check the pasted token."""
-    if web.doorkeeper.guessing():
-        return _form(request, next, wrong="often", status=429)
-    if not web.doorkeeper.knows_token(token.strip()):
-        web.doorkeeper.note_failure()
-        return _form(request, next, wrong="token", status=403)
-    return _enter(web, request, next)
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        # Nobody is to be signed in as somebody else by a form on another site.
+        raise _foreign_form()
+    try:
+        caller = await admitted(web, request, token.strip())
+    except WebProblem as problem:
+        return _refused(request, next, problem)
+    return await _enter(web, request, caller, next)
 
 
 @router.post("/logout", dependencies=[OwnForm])
@@ -83,17 +118,28 @@ async def log_out() -> Response:
     return answer
 
 
+def _refused(request: Request, after: str, problem: WebProblem) -> Response:
+    wrong = {"too_many_failures": "often", "token_ended": "ended"}.get(problem.code, "token")
+    answer = _form(request, after, wrong=wrong, status=429 if problem.retry_after else 403)
+    if problem.retry_after:
+        answer.headers["Retry-After"] = str(problem.retry_after)
+    return answer
+
+
 def _form(request: Request, after: str, *, wrong: str = "", status: int = 200) -> Response:
     closed = web_state(request).settings.admin_token is None
     return rendering.page(request, "login.html", status=status, next=_local(after), wrong=wrong, closed=closed)
 
 
-def _enter(web: WebState, request: Request, after: str) -> Response:
+async def _enter(web: WebState, request: Request, caller: Caller, after: str) -> Response:
+    async with web.database.writing() as session:
+        detail = {"role": caller.role, "source": source_of(request)}
+        await audit.note(session, who=caller.name, what="session.opened", subject=caller.name, detail=detail)
     answer = RedirectResponse(_local(after), status_code=303)
     outside = web.settings.public_url or str(request.base_url)
     answer.set_cookie(
         COOKIE,
-        web.doorkeeper.new_session(),
+        web.doorkeeper.new_session(caller.subject),
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="lax",

@@ -64,12 +64,12 @@ class Throttle:
             del self._sources[source]
 
 
-def source_of(address: str | None) -> str:
+def source(address: str) -> str:
     """What counts as one source: an IPv4 address, or the /64 that one IPv6 subscriber is given."""
     try:
-        known = ip_address(address or "")
+        known = ip_address(address)
     except ValueError:
-        return address or "unknown"
+        return address
     if isinstance(known, IPv6Address):
         if known.ipv4_mapped is not None:
             return str(known.ipv4_mapped)

@@ -85,7 +85,7 @@ async def card_story(
 @router.post("/{type}/{id}/replay", status_code=202)
 async def replay_card(
     web: Web,
-    _caller: AsHead,
+    caller: AsHead,
     *,
     type: CardKind,  # noqa: A002 - the API's word
     id: CardId,  # noqa: A002 - the API's word
@@ -95,5 +95,5 @@ async def replay_card(
     type_id = entity_type_id(type)
     async with web.database.writing() as session:
         where = await portal_of_card(session, portal, type_id, id)
-        number = await replay(session, CardKey(where.id, type_id, id))
+        number = await replay(session, CardKey(where.id, type_id, id), by=caller.name)
     return Queued(journal_id=number, message="The card is on the queue; its story shows the new run in a moment.")
