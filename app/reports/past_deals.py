@@ -1,0 +1,74 @@
+"""Past deals beside a minimum profit: how many of those made in a period earned less, as far as their profit is known.
+
+Asked by the calculator. An unknown profit is neither above nor below: it is told as unknown.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import text
+
+from app.store import calendar
+from app.store.database import ReadSession
+from app.store.recorded_deals import RECORDED_DEALS
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Deals of a period, those with known profit, and of these the ones below a minimum.
+
+    `below_other` is counted against the other minimum, None where none was given.
+    """
+
+    deals: int
+    known: int
+    below: int
+    below_other: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastDeals:
+    """All recorded deals made in the period that are still in the portal, and the won ones among them."""
+
+    everything: Share
+    won: Share
+
+
+_COUNTS = text(f"""
+    WITH deal AS (
+        SELECT * FROM ({RECORDED_DEALS}) AS recorded
+        WHERE ending <> 'deleted' AND created_at >= :starts AND created_at < :ends
+    )
+    SELECT ending = 'won' AS won, count(*) AS deals, count(profit) AS known,
+        count(*) FILTER (WHERE profit < CAST(:least AS numeric)) AS below,
+        count(*) FILTER (WHERE profit < CAST(:other AS numeric)) AS below_other
+    FROM deal GROUP BY 1
+""")  # noqa: S608 - constants
+
+
+async def past_deals(
+    session: ReadSession, portal_id: int, *, since: date, until: date, least: Decimal, other: Decimal | None = None
+) -> PastDeals:
+    """Deals made from the day `since` to the day `until`, both counted, against `least` and a second minimum (RUB)."""
+    ahead = await calendar.offset(session, portal_id)
+    values = {
+        "portal": portal_id,
+        "ahead": ahead,
+        "starts": calendar.starts(since, ahead),
+        "ends": calendar.ends(until, ahead),
+        "least": least,
+        "other": other,
+    }
+    counted = {
+        row.won: Share(row.deals, row.known, row.below, None if other is None else row.below_other)
+        for row in await session.execute(_COUNTS, values)
+    }
+    none = Share(0, 0, 0, None if other is None else 0)
+    won, rest = counted.get(True, none), counted.get(False, none)
+    return PastDeals(everything=_sum(won, rest), won=won)
+
+
+def _sum(one: Share, two: Share) -> Share:
+    both = None if one.below_other is None or two.below_other is None else one.below_other + two.below_other
+    return Share(one.deals + two.deals, one.known + two.known, one.below + two.below, both)

@@ -1,0 +1,125 @@
+"""Deals as runs have recorded them, made up by a seed: what the reports must say of them is reckoned in the tests."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.domain.facts import Fact, Facts, Kind
+from app.store import cards, runs
+from app.store.cards import CardKey
+from app.store.database import WriteSession
+
+INTEGRATION = 1
+BASE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+
+@dataclass
+class Look:
+    """One run over a deal: what it read, and what it decided."""
+
+    at: datetime
+    profit: Decimal | None = None
+    trial: bool | None = None
+    above: str = "no"
+    exemption: str | None = None
+    declined: bool = False
+    held: tuple[str, ...] = ()
+    semantics: str | None = "process"
+    updated_by: int | None = 12
+    responsible: int | None = 7
+    version: int = 1
+    number: int = 0
+
+
+@dataclass
+class Deal:
+    """One deal and all its looks. `stage` outside the dictionary has only the meaning that the last look saw."""
+
+    id: int
+    looks: Sequence[Look]
+    stage: str | None = "NEW"
+    state: str = "open"
+    company: int | None = None
+    responsible: int | None = 7
+    created: datetime = BASE
+    moved: datetime | None = None
+    close_date: str | None = None
+    source: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ending(self) -> str:
+        if self.state == "deleted":
+            return "deleted"
+        known = {"NEW": "process", "WON": "success", "LOSE": "failure"}
+        meaning = known.get(self.stage or "", self.looks[-1].semantics)
+        return {"success": "won", "failure": "lost"}.get(meaning or "", "open")
+
+    @property
+    def closed_on(self) -> date | None:
+        if self.close_date:
+            return date.fromisoformat(self.close_date)
+        return None if self.moved is None else (self.moved + timedelta(hours=3)).date()
+
+
+async def record(session: WriteSession, portal_id: int, deals: Sequence[Deal]) -> None:
+    """Write the deals' runs in the order of time, and their rows; each look learns its run's number."""
+    looks = sorted(((look.at, deal.id, deal, look) for deal in deals for look in deal.looks), key=lambda one: one[:2])
+    for _, _, deal, look in looks:
+        facts = _facts(deal, look)
+        run = runs.NewRun(
+            card=CardKey(portal_id, 2, deal.id),
+            mode="live",
+            opened_at=look.at,
+            seen={
+                "semantics": look.semantics,
+                "updated_by": look.updated_by,
+                "responsible": look.responsible,
+                "close_date": deal.close_date,
+                "source": deal.source,
+            },
+            facts=facts.to_json(),
+            facts_digest=facts.digest(),
+            verdict={
+                "above_minimum": look.above,
+                "exemption": look.exemption,
+                "declined": look.declined,
+                "why": {"template": "so it is", "values": {}},
+            },
+            plan={"actions": [], "held": list(look.held)},
+            ruleset_version=look.version,
+        )
+        look.number = await runs.open_run(session, run)
+        await runs.close_run(session, look.number, status="done")
+    for deal in deals:
+        await cards.save(
+            session,
+            CardKey(portal_id, 2, deal.id),
+            title=f"Deal {deal.id}",
+            stage_id=deal.stage,
+            state=deal.state,
+            company_id=deal.company,
+            assigned_by_id=deal.responsible,
+            created_time=deal.created,
+            moved_time=deal.moved,
+            last_run_id=deal.looks[-1].number,
+        )
+
+
+def _facts(deal: Deal, look: Look) -> Facts:
+    kinds = {"industry": Kind.CODE, "turnover": Kind.NUMBER, "steam_tph": Kind.NUMBER, "amount": Kind.NUMBER}
+    return Facts(
+        [
+            Fact("margin", Kind.NUMBER, look.profit, "deal.UF_CRM_OGON_MARGIN"),
+            Fact("trial", Kind.FLAG, look.trial),
+            *(Fact(name, kinds[name], value) for name, value in deal.facts.items()),
+        ]
+    )
+
+
+def some(dice: random.Random, values: Sequence[Any], unknown: float = 0.2) -> Any:
+    """One of the values, or None."""
+    return None if dice.random() < unknown else dice.choice(values)

@@ -1,0 +1,59 @@
+"""Past deals beside a minimum, against counting them one by one."""
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from app.reports.past_deals import PastDeals, Share, past_deals
+from app.store.database import Database
+from tests.reports.recorded import BASE, Deal, Look, record, some
+
+pytestmark = pytest.mark.anyio
+
+PROFITS = [Decimal(one) for one in ("-10", "0", "2999.99", "3000", "4999.99", "5000", "5000.01", "90000")]
+
+
+def one_by_one(deals: list[Deal], since: date, until: date, least: Decimal, other: Decimal) -> PastDeals:
+    made = [one for one in deals if since <= (one.created + timedelta(hours=3)).date() <= until]
+
+    def share(of: list[Deal]) -> Share:
+        known = [profit for one in of if (profit := one.looks[-1].profit) is not None]
+        return Share(len(of), len(known), sum(one < least for one in known), sum(one < other for one in known))
+
+    kept = [one for one in made if one.ending != "deleted"]
+    return PastDeals(everything=share(kept), won=share([one for one in kept if one.ending == "won"]))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_deals_are_counted_as_one_by_one(database: Database, portal_id: int, seed: int) -> None:
+    dice = random.Random(seed)
+    deals = [
+        Deal(
+            id=number,
+            # An older look earned something else: only the latest counts.
+            looks=[Look(BASE, Decimal(1)), Look(BASE + timedelta(days=1), some(dice, PROFITS))],
+            stage=dice.choice(["NEW", "WON", "LOSE", "UNHEARD_OF"]),
+            state=dice.choice(["open", "open", "open", "deleted"]),
+            created=BASE + timedelta(hours=dice.randrange(-200, 200)),
+        )
+        for number in range(1, 81)
+    ]
+    deals.append(Deal(id=81, looks=[Look(BASE, semantics="success")], stage="UNHEARD_OF"))
+    since, until = BASE.date() - timedelta(days=4), BASE.date() + timedelta(days=4)
+    async with database.writing() as session:
+        await record(session, portal_id, deals)
+        least, other = Decimal(5000), Decimal(3000)
+        told = await past_deals(session, portal_id, since=since, until=until, least=least, other=other)
+        without = await past_deals(session, portal_id, since=since, until=until, least=least)
+    assert told == one_by_one(deals, since, until, least, other)
+    assert 0 < told.won.deals < told.everything.deals < len(deals)
+    assert 0 < told.everything.below < told.everything.known < told.everything.deals
+    assert without.everything.below_other is None
+
+
+async def test_nothing_recorded_is_told_as_nothing(database: Database, portal_id: int) -> None:
+    async with database.reading() as session:
+        told = await past_deals(session, portal_id, since=date.min, until=date.max, least=Decimal(1))
+    assert told.everything == told.won == Share(0, 0, 0, None)
