@@ -33,6 +33,7 @@ from app.domain.snapshot import (
 )
 from app.domain.touch import Hold
 from app.domain.verdict import LeadVerdict, Verdict
+from app.pipeline import made
 from app.pipeline.apply import Applied, Between, apply, settle, waves
 from app.pipeline.card import CardRef, after_moves, card_values, raw_card, seen
 from app.pipeline.communications import communications_of
@@ -119,7 +120,7 @@ class Process:
             run_id = await self._open(card, judged)
             applied = Applied()
             if self._live and judged.plan:
-                between = self._between(run_id, judged.plan, claimed)
+                between = self._between(card, run_id, judged.plan, claimed)
                 applied = await apply(connection.client, judged.plan.actions, between=between, lane=lane)
             await asyncio.shield(self._close(card, judged, run_id, applied))
         if applied.error is not None:
@@ -187,14 +188,16 @@ class Process:
             return known.memory
         # A run died between a write and its record: first find out what was done, then remember again.
         for action in known.in_doubt:
-            await self._settle(client, action, lane)
+            await self._settle(client, card, action, lane)
         return await self._recall(client, card, snapshot, lane)
 
-    async def _settle(self, client: PortalClient, action: PastAction, lane: Lane) -> None:
-        found = await settle(client, action_from_json(action.payload), lane=lane)
-        state = "skipped" if found is None else "done"
+    async def _settle(self, client: PortalClient, card: CardRef, past: PastAction, lane: Lane) -> None:
+        action = action_from_json(past.payload)
+        found = await settle(client, action, lane=lane)
+        finished = [runs.FinishedAction(past.key, "skipped" if found is None else "done", found)]
         async with self._database.writing() as session:
-            await runs.progress(session, action.run_id, finished=[runs.FinishedAction(action.key, state, found)])
+            await runs.progress(session, past.run_id, finished=finished)
+            await made.expect(session, card.portal_id, [action], finished, now=self._clock())
 
     async def _open(self, card: CardRef, judged: Judged) -> int:
         actions = [action_to_json(action) for action in judged.plan.actions]
@@ -218,12 +221,13 @@ class Process:
         async with self._database.writing() as session:
             return await runs.open_run(session, run, planned)
 
-    def _between(self, run_id: int, planned: Plan, claimed: AsyncExitStack) -> Between:
+    def _between(self, card: CardRef, run_id: int, planned: Plan, claimed: AsyncExitStack) -> Between:
         making = {action.key for action in planned.actions if isinstance(action, CreateItem)}
 
         async def between(finished: Sequence[runs.FinishedAction], starting: Sequence[str]) -> None:
             async with self._database.writing() as session:
                 await runs.progress(session, run_id, finished=finished, starting=starting)
+                await made.expect(session, card.portal_id, planned.actions, finished, now=self._clock())
             if making.isdisjoint(starting):
                 # All cards are made: whoever waits for these people finds them now.
                 await claimed.aclose()
@@ -247,6 +251,8 @@ class Process:
             del values["state"]
         async with self._database.writing() as session:
             await runs.progress(session, run_id, finished=applied.finished)
+            await made.expect(session, card.portal_id, judged.plan.actions, applied.finished, now=self._clock())
+            await made.seen(session, card)
             await runs.close_run(session, run_id, status="failed" if error else "done", error=_said(error))
             await cards.save(session, card.key, **values)
 

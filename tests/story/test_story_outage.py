@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.story.house import DEAL, LEAD, QUICK, TOKEN, Story
-from tests.story.people import FITS, FITS_NOT, SMALL, TARGET
+from tests.story.people import FITS, FITS_NOT, SMALL, TARGET, person
 
 pytestmark = pytest.mark.anyio
 
@@ -52,12 +52,54 @@ async def test_without_any_webhook_sweeps_alone_bring_every_card_to_rest(story: 
         asked = await _count(story, "sweep")
         await _swept(story)
     assert {one: story.verdict(one) for one in leads} == leads
-    # What the leads became was made while nobody heard of it, either.
+    # What the leads became was made while nobody heard of it, either; the sweep leaves that to our own timer.
+    await story.time_passes()
+    await story.settled()
     made = story.portal.items(DEAL)
     assert sorted(deal["leadId"] for deal in made) == sorted(one for one, kind in leads.items() if kind == "deal")
     assert {story.grade(deal["id"]) for deal in made} == {"none"}
     assert await _count(story, "webhook") == 0
     assert (await _completeness(story))["difference"] == 0
+
+
+async def test_a_deal_we_made_is_graded_without_webhook_and_without_sweep(story: Story) -> None:
+    story.portal.unsubscribe()
+    lead_id = story.add(LEAD, **person(1), **TARGET, **FITS)
+    await story.replay("lead", lead_id)
+    await story.settled()
+    deal_id = story.deal_of(lead_id)["id"]
+    assert story.grade(deal_id) is None, "its webhook may still come"
+    await story.time_passes()
+    await story.settled()
+    assert story.grade(deal_id) == "none"
+    assert await _count(story, "timer") == 1
+    assert await _count(story, "webhook") == 0
+
+
+async def test_where_webhooks_arrive_a_deal_we_made_is_asked_for_by_them_alone(story: Story) -> None:
+    lead_id = story.add(LEAD, **person(1), **TARGET, **FITS)
+    await story.settled()
+    assert story.grade(story.deal_of(lead_id)["id"]) == "none"
+    await story.time_passes()
+    await story.settled()
+    assert await _count(story, "timer") == 0
+
+
+async def test_a_deal_whose_making_was_never_written_down_is_graded_too(story: Story) -> None:
+    story.portal.unsubscribe()
+    lead_id = story.add(LEAD, **person(1), **TARGET, **FITS)
+    await story.replay("lead", lead_id)
+    await story.settled()
+    # As a worker leaves it that dies between the portal's answer and our record of it.
+    async with story.database.writing() as session:
+        await session.execute(text("DELETE FROM timers"))
+        died = "UPDATE actions SET state = 'started', finished_at = NULL, result = NULL WHERE key LIKE '%\\:deal'"
+        assert (await session.execute(text(f"{died} RETURNING key"))).all()
+    await story.replay("lead", lead_id)
+    await story.settled()
+    await story.time_passes()
+    await story.settled()
+    assert story.grade(story.deal_of(lead_id)["id"]) == "none"
 
 
 async def _outage(story: Story) -> None:
