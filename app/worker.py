@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from procrastinate import App
 
+from app.bitrix24.client import READ_TIMEOUT
 from app.pipeline.connections import Connections
-from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, consume, open_queue
+from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, CardQueue, open_queue
 from app.pipeline.process import Process
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
 from app.settings import Settings
-from app.store import journal, rejudging, timers
+from app.store import journal, portals, rejudging, timers
 from app.store.claims import Claims
 from app.store.database import Database
 from app.store.queue import dispatch, release_stalled, something_waits
@@ -38,7 +38,8 @@ class Rhythm:
 
     `settle`: how long the oldest hint of a card waits for the rest of its burst, since one save in the portal raises
     several events. `heartbeat`, `stalled`: how often a worker shows that it lives, and after what silence it is dead.
-    `grace`: how long cards under way may take to finish when the worker is stopped.
+    `grace`: how long cards under way may take to finish when the worker is stopped. `portals`: how soon a new portal
+    is served. `silence`: how long a portal may take to answer one request.
     """
 
     settle: float = 0.4
@@ -52,6 +53,8 @@ class Rhythm:
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
     grace: float = GRACE_SECONDS
+    portals: float = 2.0
+    silence: float = READ_TIMEOUT
 
 
 STEADY = Rhythm()
@@ -60,7 +63,7 @@ STEADY = Rhythm()
 async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm = STEADY) -> None:
     """Work until cancelled; then finish or hand back what is under way within about ten seconds."""
     async with (
-        Connections(database, secret_box(settings), clock=_now) as connections,
+        Connections(database, secret_box(settings), clock=_now, read_timeout=rhythm.silence) as connections,
         Claims(database.conninfo) as claims,
     ):
         process = Process(database, connections, claims, live=settings.mode == "live", clock=_now)
@@ -72,10 +75,10 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
             usage,
             asyncio.TaskGroup() as group,
         ):
-            group.create_task(_supervised("queue", lambda: _consume(queue, settings, rhythm)))
+            group.create_task(_consume_all(queue, database, settings, rhythm))
             group.create_task(_every(rhythm.dispatch, "dispatcher", lambda: _dispatch(database, rhythm)))
             group.create_task(_every(rhythm.timers, "timers", lambda: _fire_timers(database)))
-            group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(database, rhythm)))
+            group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(queue, database, rhythm)))
             group.create_task(_every(rhythm.usage, "usage", usage.write))
             group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
@@ -89,14 +92,32 @@ def _sweep_plan(settings: Settings) -> SweepPlan:
     )
 
 
-async def _consume(queue: App, settings: Settings, rhythm: Rhythm) -> None:
-    await consume(
-        queue,
-        concurrency=settings.worker_concurrency,
-        heartbeat=rhythm.heartbeat,
-        stalled_after=rhythm.stalled,
-        grace=rhythm.grace,
-    )
+async def _consume_all(queue: CardQueue, database: Database, settings: Settings, rhythm: Rhythm) -> None:
+    """A consumer for each portal, those that are added later too."""
+    served: set[int] = set()
+    async with asyncio.TaskGroup() as group:
+
+        async def serve_new_ones() -> None:
+            async with database.reading() as session:
+                known = {portal.id for portal in await portals.list_portals(session)}
+            for portal_id in sorted(known - served):
+                served.add(portal_id)
+                group.create_task(_consume(queue, portal_id, settings, rhythm))
+
+        group.create_task(_every(rhythm.portals, "portals", serve_new_ones))
+
+
+async def _consume(queue: CardQueue, portal_id: int, settings: Settings, rhythm: Rhythm) -> None:
+    async def consume() -> None:
+        await queue.consume(
+            portal_id,
+            concurrency=settings.worker_concurrency,
+            heartbeat=rhythm.heartbeat,
+            stalled_after=rhythm.stalled,
+            grace=rhythm.grace,
+        )
+
+    await _supervised(f"queue of portal {portal_id}", consume)
 
 
 def _now() -> datetime:
@@ -130,11 +151,13 @@ async def _fire_timers(database: Database) -> None:
         )
 
 
-async def _recover(database: Database, rhythm: Rhythm) -> None:
+async def _recover(queue: CardQueue, database: Database, rhythm: Rhythm) -> None:
+    left = queue.left()
     async with database.writing() as session:
-        released = await release_stalled(session, older_than=timedelta(seconds=rhythm.stalled))
+        released = await release_stalled(session, older_than=timedelta(seconds=rhythm.stalled), left=left)
+    queue.released(left)
     if released:
-        _log.warning("work of a dead worker was put back on the queue", cards=released)
+        _log.warning("work that was broken off was put back on the queue", cards=released)
 
 
 async def _rejudge(database: Database) -> None:

@@ -6,14 +6,14 @@ webhook needs no restart.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from pydantic import SecretStr
 
-from app.bitrix24.client import PortalClient
+from app.bitrix24.client import READ_TIMEOUT, PortalClient
 from app.domain.messages import Say
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import Entity, PortalDictionary
@@ -96,10 +96,14 @@ class Connection:
 class Connections:
     """All connections of this process; an async context that closes the clients."""
 
-    def __init__(self, database: Database, box: SecretBox, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, box: SecretBox, *, clock: Callable[[], datetime], read_timeout: float = READ_TIMEOUT
+    ) -> None:
+        """`read_timeout`: seconds that a portal may take to answer one request."""
         self._database = database
         self._box = box
         self._clock = clock
+        self._read_timeout = read_timeout
         self._dictionaries = Dictionaries(clock)
         self._open: dict[int, tuple[SecretStr, Connection]] = {}
         self._kept: dict[int, Kept[Connection]] = {}
@@ -128,7 +132,7 @@ class Connections:
             secrets = await portals.secrets_of(session, self._box, portal_id)
         known = self._open.get(portal_id)
         if known is not None and known[0] == secrets.webhook_url:
-            return known[1]
+            return replace(known[1], portal=portal)
         if known is not None:
             await known[1].client.aclose()
         connection = self._connect(portal, secrets.webhook_url)
@@ -147,10 +151,7 @@ class Connections:
     def _connect(self, portal: portals.Portal, webhook_url: SecretStr) -> Connection:
         async def renamed(new_url: str) -> None:
             async with self._database.writing() as session:
-                tokens = (await portals.secrets_of(session, self._box, portal.id)).application_tokens
-                await portals.replace_secrets(
-                    session, self._box, portal.id, webhook=SecretStr(new_url), application_tokens=tokens
-                )
+                await portals.moved(session, self._box, portal.id, webhook=SecretStr(new_url))
             self._open[portal.id] = (SecretStr(new_url), connection)
 
         bucket = SharedBucket(
@@ -159,7 +160,9 @@ class Connections:
             requests_per_second=portal.requests_per_second,
             burst=portal.burst,
         )
-        client = PortalClient(webhook_url.get_secret_value(), bucket=bucket, on_rename=renamed)
+        client = PortalClient(
+            webhook_url.get_secret_value(), bucket=bucket, read_timeout=self._read_timeout, on_rename=renamed
+        )
         connection = Connection(
             portal,
             client,

@@ -42,7 +42,7 @@ from app.pipeline.dictionaries import unknown_codes
 from app.pipeline.duplicates import fetch_links
 from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
 from app.pipeline.retry import Park, TryAgain, after
-from app.store import cards, runs, timers
+from app.store import cards, portals, runs, timers
 from app.store.claims import Claimed, Claims
 from app.store.database import Database, DatabaseAway
 from app.store.memory import PastAction, recall
@@ -86,7 +86,10 @@ class Process:
         self._clock = clock
 
     async def judge(self, card: CardRef, lane: Lane) -> None:
-        """Judge one card now. Never raises but for cancellation: a failure becomes a timer or a parked card."""
+        """Judge one card now. A failure becomes a timer or a parked card.
+
+        Raises only when it was cancelled and could not even hand the card back: DatabaseAway or CancelledError.
+        """
         try:
             await self._judge(card, lane)
         except CardGone:
@@ -94,7 +97,6 @@ class Process:
         except asyncio.CancelledError:
             # The worker is stopping: another one, or this one after the restart, takes the card up again at once.
             await asyncio.shield(self._again(card, lane, timedelta(0), "interrupted"))
-            raise
         except Exception as error:  # noqa: BLE001 - one bad card never holds back another
             failure = error
             await self._for_certain(lambda: self._failed(card, lane, failure))
@@ -125,6 +127,9 @@ class Process:
             await asyncio.shield(self._close(card, judged, run_id, applied))
         if applied.error is not None:
             raise applied.error
+        if connection.portal.trouble is not None:
+            async with self._database.writing() as session:
+                await portals.set_trouble(session, card.portal_id, None, now=self._clock())
 
     async def _think(self, connection: Connection, card: CardRef, lane: Lane, claimed: AsyncExitStack) -> Judged:
         now = self._clock()
@@ -260,11 +265,16 @@ class Process:
         async with self._database.writing() as session:
             attempts = await cards.count_attempt(session, card.key)
         match after(error, attempts):
-            case TryAgain(delay, counts):
+            case TryAgain(delay, counts, trouble):
                 _log.warning("a card will be judged again", card=str(card), seconds=delay.seconds, error=_said(error))
                 await self._again(card, lane, delay, "retry", uncounted=not counts)
-            case Park(reason):
+                if trouble is not None:
+                    async with self._database.writing() as session:
+                        await portals.set_trouble(session, card.portal_id, trouble, now=self._clock())
+            case Park(reason, again):
                 _log.error("a card is parked", card=str(card), reason=reason, exc_info=error)
+                if again is not None:
+                    await self._again(card, lane, again, "retry")
                 async with self._database.writing() as session:
                     await cards.park(session, card.key, reason=reason)
 

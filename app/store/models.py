@@ -87,6 +87,9 @@ class PortalRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     integration_user_id: Mapped[int | None] = mapped_column(BigInteger)
     time_zone: Mapped[str | None]
+    former_domain: Mapped[str | None]
+    trouble: Mapped[str | None]
+    trouble_since: Mapped[datetime | None]
 
 
 class JournalRow(Base):

@@ -4,6 +4,7 @@ Called by roots, web and pipeline with a session. A `Portal` holds no secret; `P
 on purpose. Nothing here talks to a portal.
 """
 
+import contextlib
 import hmac
 import json
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import OgonError
@@ -21,7 +22,7 @@ from app.settings import Settings, webhook_url
 from app.store.database import ReadSession, WriteSession
 from app.store.models import PortalRow
 from app.store.records import Record
-from app.store.secret_box import SecretBox
+from app.store.secret_box import SecretBox, SecretUnreadable
 
 T = TypeVar("T")
 
@@ -37,7 +38,8 @@ class PortalExists(OgonError):  # noqa: N818 - reads as the state it is
 @dataclass(frozen=True, slots=True)
 class Portal:
     """One portal, without its secrets. `domain` is host[:port] in lower case; rate and burst are its plan's;
-    `time_zone` is its present distance from UTC as `+0300`."""
+    `time_zone` is its present distance from UTC as `+0300`; `former_domain` the one it had before it was renamed.
+    `trouble` says why it takes no call of ours at all; None while it does."""
 
     id: int
     name: str
@@ -50,6 +52,9 @@ class Portal:
     created_at: datetime
     integration_user_id: int | None
     time_zone: str | None
+    former_domain: str | None
+    trouble: str | None
+    trouble_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +102,62 @@ async def add(
 
 
 async def ensure_env_portal(session: WriteSession, box: SecretBox, settings: Settings) -> Portal | None:
-    """The portal named by the two BITRIX24_* secrets, made or brought up to date; None unless both are set."""
-    if settings.bitrix24_webhook_url is None or not settings.bitrix24_application_token:
+    """The portal named by the two BITRIX24_* secrets, made or brought up to date; None unless both are set.
+
+    A portal that was renamed is known by its webhook's user and code, and keeps the address that it moved to.
+    """
+    webhook = settings.bitrix24_webhook_url
+    if webhook is None or not settings.bitrix24_application_token:
         return None
-    values = _sealed(box, settings.bitrix24_webhook_url, settings.bitrix24_application_token) | {
+    values = _sealed(box, webhook, settings.bitrix24_application_token) | {
         "requests_per_second": settings.bitrix24_requests_per_second,
         "burst": settings.bitrix24_burst,
     }
+    renamed = await _renamed(session, box, webhook)
+    if renamed is not None:
+        if renamed.former_domain == values["domain"]:
+            del values["domain"], values["webhook_url_encrypted"]
+        return await _change(session, renamed.id, values)
     statement = (
         insert(PortalRow)
         .values(values | {"name": values["domain"], "language": settings.ui_language})
         .on_conflict_do_update(index_elements=["domain"], set_=values)
     )
     return await _RECORD.one(session, _RECORD.returning(statement))
+
+
+async def _renamed(session: ReadSession, box: SecretBox, webhook: SecretStr) -> Portal | None:
+    """The portal that has this webhook under another domain, if none has it under this one."""
+    if await find_by_domain(session, domain_of(webhook)) is not None:
+        return None
+    wanted = urlsplit(webhook.get_secret_value()).path.rstrip("/")
+    for portal in await list_portals(session):
+        with contextlib.suppress(SecretUnreadable):
+            known = (await secrets_of(session, box, portal.id)).webhook_url.get_secret_value()
+            if hmac.compare_digest(urlsplit(known).path.rstrip("/").encode(), wanted.encode()):
+                return portal
+    return None
+
+
+async def moved(session: WriteSession, box: SecretBox, portal_id: int, *, webhook: SecretStr) -> Portal:
+    """The portal was renamed: keep its new address, and the domain it had. Raises PortalUnknown, ValueError."""
+    address = webhook_url(webhook.get_secret_value())
+    values = {
+        "domain": domain_of(webhook),
+        "webhook_url_encrypted": box.seal(address),
+        "former_domain": PortalRow.domain,
+    }
+    return await _change(session, portal_id, values)
+
+
+async def set_trouble(session: WriteSession, portal_id: int, trouble: str | None, *, now: datetime) -> None:
+    """Keep why the portal takes no calls, and since when; None when it takes them again."""
+    values = {
+        "trouble": trouble,
+        "trouble_since": None if trouble is None else func.coalesce(PortalRow.trouble_since, now),
+    }
+    news = PortalRow.trouble.is_distinct_from(trouble)
+    await session.execute(update(PortalRow).where(PortalRow.id == portal_id, news).values(values))
 
 
 async def replace_secrets(

@@ -1,9 +1,9 @@
-"""The queue: procrastinate jobs, one waiting and one running per card, fed from the journal.
+"""The queue: procrastinate jobs, one waiting and one running per card, fed from the journal; a queue for each portal.
 
 The journal is the record and the queue only a wake-up (docs/adr/0002). The dispatcher in each worker calls
 `dispatch`; nothing else puts jobs on the queue. Here procrastinate's table is touched directly, because its own
 deferring aborts the transaction on a card that is already waiting; the minor version is pinned and
-`tests/store/test_queue.py` holds the columns and the index that this statement leans on.
+`tests/store/test_store_queue.py` holds the columns and the index that this statement leans on.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from app.store import journal
 from app.store.database import ReadSession, WriteSession
 from app.store.models import CardRow
 
-QUEUE = "cards"
 TASK = "judge"
 
 # Lanes as the journal has them (0 hot, 1 normal, 2 background) to priorities as procrastinate has them.
@@ -24,6 +23,11 @@ _PRIORITIES = {0: 20, 1: 10, 2: 0}
 
 
 _SOMETHING_WAITS = text("SELECT EXISTS (SELECT FROM journal WHERE dispatched_at IS NULL AND rejected IS NULL)")
+
+
+def queue_of(portal_id: int) -> str:
+    """The name of the portal's queue: each portal has one, and workers of its own."""
+    return f"portal:{portal_id}"
 
 
 def lane_of(priority: int) -> int:
@@ -79,20 +83,21 @@ async def _enqueue(session: WriteSession, entries: Sequence[journal.Entry]) -> N
     await session.execute(
         text("""
             INSERT INTO procrastinate_jobs AS job (queue_name, task_name, priority, lock, queueing_lock, args)
-            SELECT :queue, :task, card.priority, card.key, card.key, jsonb_build_object(
+            SELECT card.queue, :task, card.priority, card.key, card.key, jsonb_build_object(
                 'portal_id', card.portal_id, 'entity_type_id', card.entity_type_id, 'card_id', card.card_id)
             FROM (
-                SELECT portal_id, entity_type_id, card_id, priority,
+                SELECT portal_id, entity_type_id, card_id, priority, queue,
                        format('card:%s:%s:%s', portal_id, entity_type_id, card_id) AS key
-                FROM unnest(CAST(:portals AS bigint[]), CAST(:types AS int[]), CAST(:cards AS bigint[]),
-                            CAST(:priorities AS int[])) AS given(portal_id, entity_type_id, card_id, priority)
+                FROM unnest(CAST(:queues AS text[]), CAST(:portals AS bigint[]), CAST(:types AS int[]),
+                            CAST(:cards AS bigint[]), CAST(:priorities AS int[]))
+                    AS given(queue, portal_id, entity_type_id, card_id, priority)
             ) AS card
             ON CONFLICT (queueing_lock) WHERE status = 'todo'
             DO UPDATE SET priority = GREATEST(job.priority, EXCLUDED.priority)
         """),
         {
-            "queue": QUEUE,
             "task": TASK,
+            "queues": [queue_of(key[0]) for key in keys],
             "portals": [key[0] for key in keys],
             "types": [key[1] for key in keys],
             "cards": [key[2] for key in keys],
@@ -117,11 +122,12 @@ async def waiting_cards(session: ReadSession) -> int:
     return int(counted.scalar_one())
 
 
-async def release_stalled(session: WriteSession, *, older_than: timedelta) -> int:
+async def release_stalled(session: WriteSession, *, older_than: timedelta, left: Sequence[int] = ()) -> int:
     """Put the cards of dead workers back through the journal and drop their jobs; returns how many.
 
-    A worker is dead when its heartbeat is `older_than` old, or its row is gone. Going through the journal instead of
-    resetting the job keeps one rule for what is waiting: a twin of the card may already be on the queue.
+    A worker is dead when its heartbeat is `older_than` old, or its row is gone. `left` are jobs of a living worker
+    that ended there and still stand as being done. Going through the journal instead of resetting the job keeps one
+    rule for what is waiting: a twin of the card may already be on the queue.
     """
     freed = await session.execute(
         text("""
@@ -129,8 +135,8 @@ async def release_stalled(session: WriteSession, *, older_than: timedelta) -> in
                 SELECT id FROM procrastinate_workers WHERE last_heartbeat < clock_timestamp() - CAST(:age AS interval)
             ), lost AS (
                 DELETE FROM procrastinate_jobs AS job
-                WHERE job.status = 'doing' AND job.queue_name = :queue
-                  AND (job.worker_id IS NULL OR job.worker_id IN (SELECT id FROM dead))
+                WHERE job.status = 'doing' AND job.task_name = :task
+                  AND (job.worker_id IS NULL OR job.worker_id IN (SELECT id FROM dead) OR job.id = ANY(:left))
                 RETURNING job.args, job.priority
             )
             INSERT INTO journal (portal_id, source, event, entity_type_id, card_id, lane)
@@ -139,6 +145,6 @@ async def release_stalled(session: WriteSession, *, older_than: timedelta) -> in
             FROM lost
             RETURNING id
         """),
-        {"age": older_than, "queue": QUEUE},
+        {"age": older_than, "task": TASK, "left": list(left)},
     )
     return len(freed.all())

@@ -181,6 +181,8 @@ class PortalLine(BaseModel):
     time_zone: str | None
     integration_user_id: int | None
     created_at: datetime
+    trouble: str | None = Field(description="Why the portal takes no call at all; null while it does.")
+    trouble_since: datetime | None
 
 
 class RejectedLine(BaseModel):

@@ -2,6 +2,7 @@
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import anyio
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from app.settings import load_settings
 from app.store import portals
-from app.store.portals import PortalExists, PortalUnknown
+from app.store.portals import PortalExists, PortalUnknown, domain_of
 from app.store.secret_box import SecretBox, SecretUnreadable, secret_box
 
 pytestmark = pytest.mark.anyio
@@ -116,6 +117,37 @@ async def test_env_portal_is_made_once_and_follows_the_environment(database, box
         assert (again.requests_per_second, again.burst) == (5.0, 250)
         opened = await portals.secrets_of(session, box, made.id)
         assert opened.webhook_url.get_secret_value().endswith("/new/")
+
+
+async def test_a_renamed_portal_stays_one_whatever_the_environment_still_says(database, box):
+    old, new = (_env(f"https://{name}.bitrix24.ru/rest/7/wh3bh00kc0de/") for name in ("acme", "steam"))
+
+    async def restarted(settings) -> tuple[int, str]:
+        async with database.writing() as session:
+            known = await portals.ensure_env_portal(session, box, settings)
+            assert await portals.list_portals(session) == [known]
+            opened = (await portals.secrets_of(session, box, known.id)).webhook_url.get_secret_value()
+        assert domain_of(SecretStr(opened)) == known.domain
+        return known.id, known.domain
+
+    made, _ = await restarted(old)
+    async with database.writing() as session:
+        await portals.moved(session, box, made, webhook=new.bitrix24_webhook_url)
+    assert await restarted(old) == (made, "steam.bitrix24.ru"), "it moved; nobody had to change the environment"
+    assert await restarted(new) == (made, "steam.bitrix24.ru")
+    third = _env("https://boiler.bitrix24.ru/rest/7/wh3bh00kc0de/")
+    assert await restarted(third) == (made, "boiler.bitrix24.ru"), "a name that nobody told us of yet"
+
+
+async def test_trouble_is_kept_with_the_moment_it_began(write_session, portal, box):
+    began, later = datetime(2026, 11, 22, 3, tzinfo=UTC), datetime(2026, 11, 22, 4, tzinfo=UTC)
+    for at, trouble in ((began, "401"), (later, "401"), (later, "402")):
+        await portals.set_trouble(write_session, portal.id, trouble, now=at)
+    known = await portals.get(write_session, portal.id)
+    assert (known.trouble, known.trouble_since) == ("402", began)
+    await portals.set_trouble(write_session, portal.id, None, now=later)
+    known = await portals.get(write_session, portal.id)
+    assert (known.trouble, known.trouble_since) == (None, None)
 
 
 async def test_env_portal_needs_both_secrets(write_session, box):

@@ -32,7 +32,7 @@ from tests.story.office import COMPANY, CONTACT, DEAL, LEAD, Office
 
 TOKEN = "story-admin-token"
 NAMES = {LEAD: "LEAD", DEAL: "DEAL", CONTACT: "CONTACT", COMPANY: "COMPANY"}
-QUICK = Rhythm(settle=0.1, dispatch=0.03, timers=0.1, recovery=0.5, heartbeat=0.3, stalled=3.0, grace=1.0)
+QUICK = Rhythm(settle=0.1, dispatch=0.03, timers=0.1, recovery=0.5, heartbeat=0.3, stalled=3.0, grace=1.0, portals=0.2)
 
 _BUSY = text("""
     SELECT (SELECT count(*) FROM journal WHERE dispatched_at IS NULL AND rejected IS NULL)
