@@ -12,6 +12,7 @@ from app.domain.facts import Truth
 from app.domain.messages import Message, Say, in_english, message
 from app.domain.ruleset import Texts
 from app.domain.verdict import DealVerdict, Exemption, Finding, Grade, LeadVerdict, Outcome, Verdict
+from app.domain.wording import without_others
 
 _OUR_WORDS = Texts()
 _MARKS = {Truth.YES: "✓", Truth.NO: "✗", Truth.UNKNOWN: "?"}
@@ -46,8 +47,8 @@ def comment_digest(verdict: Verdict) -> str:
     """What the timeline entry of a verdict is known by; ends the key of its action."""
     match verdict:
         case LeadVerdict():
-            findings = [[f.criterion, f.truth.value, in_english(f.why)] for f in verdict.findings]
-            return digest(verdict.decision, in_english(verdict.why), findings)
+            findings = [[f.criterion, f.truth.value, _reason(f.why)] for f in verdict.findings]
+            return digest(verdict.decision, _reason(verdict.why), findings)
         case DealVerdict():
             exemption = verdict.exemption.value if verdict.exemption else None
             return digest(verdict.grade.value, verdict.declined, exemption)
@@ -118,7 +119,12 @@ def todo_digest(verdict: LeadVerdict) -> str:
     """What a to-do asks, whoever is asked and whenever."""
     if verdict.outcome is Outcome.NEEDS_DATA:
         return digest(verdict.decision, [[q.fact, in_english(q.said)] for q in verdict.questions])
-    return digest(verdict.decision, in_english(verdict.why))
+    return digest(verdict.decision, _reason(verdict.why))
+
+
+def _reason(why: Message) -> str:
+    """A reason as digests know it."""
+    return in_english(without_others(why))
 
 
 def _head(said: Message, say: Say) -> str:

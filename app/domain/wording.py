@@ -54,6 +54,7 @@ _INDUSTRIES: dict[str, Message] = {
     "OTHER": message("Other"),
 }
 
+_OTHER_SAYS = message("{said} (taken from: {card}; {other_card}: {other})")
 _CARDS: dict[str, Message] = {
     "lead": message("lead"),
     "company": message("company card"),
@@ -147,12 +148,14 @@ def with_sources(said: Message, fact: Fact) -> Message:
         said = message("{said} ({problem})", said=said, problem=fact.problem)
     for source, value in fact.others:
         if value != fact.value:
-            said = message(
-                "{said} (taken from: {card}; {other_card}: {other})",
-                said=said,
-                card=card_called(fact.source),
-                other_card=card_called(source),
-                other=value_said(fact.name, value),
+            said = Message(
+                _OTHER_SAYS.template,
+                {
+                    "said": said,
+                    "card": card_called(fact.source),
+                    "other_card": card_called(source),
+                    "other": value_said(fact.name, value),
+                },
             )
     return said
 
@@ -165,3 +168,13 @@ def in_turn(parts: Sequence[Message]) -> Message:
     for part in rest:
         line = message("{first}; {second}", first=line, second=part)
     return line
+
+
+def without_others(said: Message) -> Message:
+    """The same without what other cards say instead: that decides nothing, and is there as soon as a card is linked."""
+    values = dict(said.values)
+    bare = values["said"] if said.template == _OTHER_SAYS.template else None
+    if isinstance(bare, Message):
+        return without_others(bare)
+    told = {name: without_others(value) if isinstance(value, Message) else value for name, value in values.items()}
+    return Message(said.template, told)

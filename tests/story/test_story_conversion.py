@@ -56,3 +56,15 @@ async def test_leads_of_one_person_at_the_same_moment_share_company_and_contact(
     assert [len(story.deals_of(lead_id)) for lead_id in (*leads, other)] == [1, 1, 1, 1]
     assert len({story.deal_of(lead_id)["companyId"] for lead_id in leads}) == 1
     assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 2
+
+
+async def test_a_lead_of_a_client_who_is_there_with_other_figures_is_told_once(story: Story) -> None:
+    company = story.add(COMPANY, title="ООО «Пар-1»", industry="MANUFACTURING", UF_CRM_OGON_STEAM_TPH=11)
+    story.add(CONTACT, name="Анна", companyId=company, fm=person(1)["fm"])
+    lead_id = story.add(LEAD, **person(1), **TARGET, **FITS)
+    await story.settled()
+    story.edit(LEAD, lead_id, comments="Правка")
+    await story.settled()
+    # Once linked, the company says another figure than the lead; the decision is the same for the same reasons.
+    assert story.lead(lead_id)["companyId"] == company
+    assert len(story.comments(LEAD, lead_id)) == 1
