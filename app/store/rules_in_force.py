@@ -3,7 +3,7 @@
 from app.domain.ruleset import DEFAULT, Ruleset
 from app.store import rulesets
 from app.store.database import ReadSession, WriteSession
-from app.store.ruleset_document import ruleset_from_document, ruleset_to_document
+from app.store.ruleset_document import kept_ruleset, ruleset_to_document
 
 FIRST_AUTHOR = "ogon"
 FIRST_REASON = "The default rules, as installed."
@@ -12,7 +12,7 @@ FIRST_REASON = "The default rules, as installed."
 async def rules_in_force(session: ReadSession, portal_id: int) -> Ruleset:
     """The portal's newest version; the defaults where none is published yet. Raises RulesetInvalid."""
     version = await rulesets.current(session, portal_id)
-    return DEFAULT if version is None else ruleset_from_document({**version.document, "version": version.version})
+    return DEFAULT if version is None else kept_ruleset(version.document, version.version)
 
 
 async def ensure_first_version(session: WriteSession, portal_id: int) -> None:
