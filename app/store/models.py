@@ -183,6 +183,13 @@ class RunRow(Base):
         Index("ix_runs_open", "portal_id", "opened_at", postgresql_where=text("status = 'open'")),
         # As with the journal: a span of days is found by a summary of blocks, at no cost for the run that is written.
         Index("ix_runs_opened_at", "opened_at", postgresql_using="brin"),
+        Index(
+            "ix_runs_below_minimum",
+            "portal_id",
+            "card_id",
+            "id",
+            postgresql_where=text("entity_type_id = 2 AND verdict ->> 'above_minimum' = 'no'"),
+        ),
         {"comment": "Every pass of a card through the flow, with the facts it was judged on; kept for ever."},
     )
 
