@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from sqlalchemy.engine import URL, make_url
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 
 from app.errors import OgonError
 from app.settings import Settings
+from app.store.cluster import EmbeddedPostgresError
 from app.store.embedded import EmbeddedPostgres, use_embedded
 from app.store.json_text import json_text
 
@@ -29,6 +31,9 @@ _AWAY_CLASSES = ("08", "57P", "53")
 _CONNECT_SECONDS = 5
 # Hundreds of cards share a few connections: waiting for one's turn is not the database being away.
 _POOL_SECONDS = 30
+_WATCH_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
 
 
 class DatabaseAway(OgonError):  # noqa: N818 - a state of affairs, named as the callers' `except` reads
@@ -102,10 +107,29 @@ async def embedded_url(data_dir: Path) -> AsyncGenerator[str]:
         # The thread goes on; what it brings must not stay in use.
         starting.add_done_callback(_release_late)
         raise
+    ending = asyncio.Event()
+    keeping = asyncio.create_task(_kept_running(server, ending), name="keep-postgres")
     try:
         yield server.conninfo()
     finally:
+        ending.set()
+        await keeping
         server.release()
+
+
+async def _kept_running(server: EmbeddedPostgres, ending: asyncio.Event) -> None:
+    """Bring the server back whenever it is gone, so that nobody has to restart us for it."""
+    while not ending.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WATCH_SECONDS):
+                await ending.wait()
+                return
+        try:
+            # Not to be left behind in the middle: the server must not be stopped and started at once.
+            if await asyncio.to_thread(server.keep_running):
+                _log.warning("the embedded PostgreSQL was gone and runs again")
+        except EmbeddedPostgresError as error:
+            _log.error("the embedded PostgreSQL is gone and does not start", error=str(error))
 
 
 def _release_late(starting: asyncio.Future[EmbeddedPostgres]) -> None:

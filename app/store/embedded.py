@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import shlex
+import stat
 import subprocess
 import sys
 import tempfile
@@ -66,11 +67,27 @@ class EmbeddedPostgres:
     """One process's use of the server, until `release`."""
 
     host: str  # the socket's directory
+    _data_dir: Path
+    _cluster: Cluster
+    _settings: Mapping[str, str]
     _users_lock: int
 
     def conninfo(self, dbname: str = DATABASE) -> str:
         """libpq's connection string."""
         return make_conninfo(host=self.host, port=_PORT, user=SUPERUSER, dbname=dbname)
+
+    def keep_running(self) -> bool:
+        """Start the server anew if no process of it lives, e.g. after the kernel killed it for its memory.
+
+        Whether that was so. Cheap otherwise: meant to be asked every second. Replaces a dead guardian, too. Blocks
+        as `use_embedded` does. Raises EmbeddedPostgresError.
+        """
+        with _refusals_told(self._data_dir), _starting(self._data_dir):
+            _ensure_guardian(self._cluster)
+            if _lives(self._cluster):
+                return False
+            _ensure_running(self._cluster, self._settings)
+            return True
 
     def release(self) -> None:
         """Give the use up. When this was the last one, the server stops in the background."""
@@ -86,9 +103,9 @@ def use_embedded(
     for tests. Raises EmbeddedPostgresError.
     """
     settings = {**_OPTIONS, **(options or {})}
-    try:
+    with _refusals_told(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
-        with _locked(data_dir / "postgres.lock", fcntl.LOCK_EX):
+        with _starting(data_dir):
             cluster = find_cluster(data_dir, install=install)
             users = _lock(cluster.home / "users.lock", fcntl.LOCK_SH)
             try:
@@ -98,9 +115,7 @@ def use_embedded(
             except BaseException:
                 os.close(users)
                 raise
-    except (OSError, subprocess.SubprocessError) as error:
-        raise EmbeddedPostgresError(_refusal(data_dir, error)) from error
-    return EmbeddedPostgres(host=host, _users_lock=users)
+    return EmbeddedPostgres(host, data_dir, cluster, settings, users)
 
 
 def wait_stopped(data_dir: Path) -> None:
@@ -109,6 +124,14 @@ def wait_stopped(data_dir: Path) -> None:
     for name in ("users.lock", "server.lock", "guardian.lock"):
         if (home / name).exists():
             os.close(_lock(home / name, fcntl.LOCK_EX))
+
+
+@contextlib.contextmanager
+def _refusals_told(data_dir: Path) -> Generator[None]:
+    try:
+        yield
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EmbeddedPostgresError(_refusal(data_dir, error)) from error
 
 
 def _refusal(data_dir: Path, error: Exception) -> str:
@@ -144,6 +167,15 @@ def _ensure_guardian(cluster: Cluster) -> None:
             )
     finally:
         os.close(lock)
+
+
+def _lives(cluster: Cluster) -> bool:
+    """Whether any process of the server lives. Ask it under the start lock only, or it may look alive to others."""
+    try:
+        os.close(_try_lock(cluster.home / "server.lock"))
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _ensure_running(cluster: Cluster, options: Mapping[str, str]) -> str:
@@ -229,10 +261,14 @@ def _socket_directory(cluster: Cluster) -> Path:
 
 
 def _outer_socket(record: Path) -> Path:
-    place = tempfile.gettempdir() if len(tempfile.gettempdir()) < _LONGEST_SOCKET_PATH // 2 else "/tmp"  # noqa: S108
+    """The same as before where it is still there: processes that use the server know it by that name."""
     if record.exists():
+        known = Path(record.read_text().strip())
         with contextlib.suppress(OSError):
-            Path(record.read_text().strip()).rmdir()
+            entry = known.lstat()
+            if stat.S_ISDIR(entry.st_mode) and entry.st_uid == record.parent.joinpath("cluster").stat().st_uid:
+                return known
+    place = tempfile.gettempdir() if len(tempfile.gettempdir()) < _LONGEST_SOCKET_PATH // 2 else "/tmp"  # noqa: S108
     directory = Path(tempfile.mkdtemp(prefix="ogon-", dir=place))
     record.write_text(f"{directory}\n")
     return directory
@@ -288,8 +324,9 @@ def _lock(path: Path, how: int) -> int:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, how: int) -> Generator[None]:
-    descriptor = _lock(path, how)
+def _starting(data_dir: Path) -> Generator[None]:
+    """Held by whoever starts the server of `data_dir`, or looks whether it runs: one at a time."""
+    descriptor = _lock(data_dir / "postgres.lock", fcntl.LOCK_EX)
     try:
         yield
     finally:

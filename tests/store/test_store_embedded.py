@@ -11,13 +11,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import anyio
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from app.store import cluster
 from app.store.cluster import EmbeddedPostgresError, known_home
-from app.store.database import open_database
+from app.store.database import DatabaseAway, connected, embedded_url, open_database
 from app.store.embedded import use_embedded, wait_stopped
 from app.store.migrate import is_current, migrate
 
@@ -199,6 +201,38 @@ def test_killed_postmaster_is_replaced_once_its_children_are_gone(used):
     first.release()
     assert _one(second.conninfo(), "SELECT 1") == 1
     second.release()
+
+
+@pytest.mark.parametrize("name", ["short", pytest.param("x" * 120, id="longer than a socket may be")])
+def test_a_user_brings_a_killed_server_back_under_the_same_address(place, lend, name):
+    data_dir = lend(place / name)
+    server = use_embedded(data_dir, options=FAST)
+    assert not server.keep_running()
+    _kill([_postmaster(data_dir), *_guardians(data_dir)])
+    assert server.keep_running()
+    assert not server.keep_running()
+    assert _one(server.conninfo(), "SHOW fsync") == "off"
+    assert len(_guardians(data_dir)) == 1
+    server.release()
+    wait_stopped(data_dir)
+    assert not Path(server.host).exists() or Path(server.host).is_relative_to(data_dir)
+
+
+@pytest.mark.anyio
+async def test_a_process_that_goes_on_gets_its_killed_server_back(used, monkeypatch):
+    monkeypatch.setattr("app.store.database._WATCH_SECONDS", 0.05)
+    began = text("SELECT pg_postmaster_start_time()")
+    async with embedded_url(used) as url, connected(url) as database:
+        async with database.reading() as session:
+            first = await session.scalar(began)
+        _kill([_postmaster(used)])
+        now = first
+        with anyio.fail_after(60):
+            while now == first:
+                with contextlib.suppress(DatabaseAway):
+                    async with database.reading() as session:
+                        now = await session.scalar(began)
+                await anyio.sleep(0.05)
 
 
 def test_killed_guardian_is_replaced_by_the_next_user(used):
