@@ -15,7 +15,7 @@ import uvicorn
 
 from app.main import create_app
 from app.settings import Settings
-from app.store import portals
+from app.store import audit, portals
 from app.store.database import Database, open_database
 from app.store.migrate import migrate
 from app.store.rules_in_force import ensure_first_version
@@ -44,7 +44,12 @@ async def prepared_database(settings: Settings) -> AsyncGenerator[Database]:
     async with open_database(settings) as database:
         await migrate(database)
         async with database.writing() as session:
-            await portals.ensure_env_portal(session, secret_box(settings), settings)
+            known = {portal.id for portal in await portals.list_portals(session)}
+            portal = await portals.ensure_env_portal(session, secret_box(settings), settings)
+            if portal is not None and portal.id not in known:
+                await audit.note(
+                    session, who="environment", what="portal.added", subject=portal.domain, portal_id=portal.id
+                )
             for portal in await portals.list_portals(session):
                 await ensure_first_version(session, portal.id)
         yield database
@@ -61,6 +66,9 @@ async def serve(settings: Settings, *, with_worker: bool, rhythm: Rhythm = STEAD
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Else everybody could say of himself where he comes from.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )

@@ -6,6 +6,7 @@ This module must not import anything from app.
 """
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ _ADVICE = {
     "DATA_DIR": "give a directory that the service may write to, e.g. ./data",
     "PORT": "give a port number from 1 to 65535",
     "PUBLIC_URL": "give the address under which browsers and Bitrix24 reach this service, e.g. https://ogon.example",
+    "TRUSTED_PROXIES": "give addresses or networks of your reverse proxies, separated by commas, e.g. 127.0.0.1",
     "BITRIX24_WEBHOOK_URL": "copy the inbound webhook's address: https://<portal>/rest/<user id>/<code>/",
     "BITRIX24_APPLICATION_TOKEN": "give the token of the outbound webhook, or several separated by commas",
     "BITRIX24_REQUESTS_PER_SECOND": "give a number above 0, at most 50; 2 unless the portal's plan allows more",
@@ -36,6 +38,7 @@ _ADVICE = {
     "SWEEP_EVERY": "give a whole number of seconds from 10 to 86400, or 0 to sweep only by `ogon sweep`",
     "SWEEP_SINCE_DAYS": "give a whole number of days, 1 or more",
     "JOURNAL_KEEP_DAYS": "give a whole number of days, 1 or more",
+    "SECOND_LOOKS_PER_WEEK": "give a whole number from 0 to 200; 0 asks nobody",
 }
 
 
@@ -60,6 +63,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str | None = None
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     bitrix24_webhook_url: SecretStr | None = None
     bitrix24_application_token: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     bitrix24_requests_per_second: float = Field(default=2.0, gt=0, le=50)
@@ -73,13 +77,19 @@ class Settings(BaseSettings):
     sweep_every: int = Field(default=300, ge=0, le=86400)
     sweep_since_days: int = Field(default=30, ge=1, le=3650)
     journal_keep_days: int = Field(default=90, ge=1)
+    second_looks_per_week: int = Field(default=10, ge=0, le=200)
 
-    @field_validator("bitrix24_application_token", mode="before")
+    @field_validator("bitrix24_application_token", "trusted_proxies", mode="before")
     @classmethod
-    def _split_tokens(cls, value: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(part, strict=False)) for part in value)
 
     @field_validator("sweep_every")
     @classmethod

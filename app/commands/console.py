@@ -1,6 +1,8 @@
 """What all commands share: settings once, the reader's language, a console, errors as one sentence and an exit code."""
 
 import asyncio
+import getpass
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
@@ -32,6 +34,15 @@ def read_settings(**overrides: Any) -> Settings:
 def language(settings: Settings) -> Catalogue:
     """The reader's language, for what a command prints."""
     return catalogue(settings.ui_language)
+
+
+def operator() -> str:
+    """Who works at this terminal, as the audit log calls it; no token can have such a name."""
+    try:
+        return f"console:{getpass.getuser()}"
+    except (OSError, KeyError):
+        # In a container the number of the user may be all there is.
+        return f"console:{os.getuid()}"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

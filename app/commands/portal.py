@@ -1,22 +1,22 @@
 """`ogon portal add|list|check|provision`: the Bitrix24 accounts we serve."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
 from rich.table import Table
 
-from app.bitrix24.client import PortalClient
-from app.commands.console import fail, language, out, read_settings, run
+from app.commands.console import fail, language, operator, out, read_settings, run
 from app.pipeline.check import Check, Mark, check
-from app.pipeline.connections import Connections
+from app.pipeline.connections import Connection, Connections
 from app.pipeline.provision import Created, Problem, provision
 from app.serve import prepared_database
 from app.settings import Settings
-from app.store import portals
+from app.store import audit, portals
+from app.store.database import Database, WriteSession
 from app.store.rules_in_force import ensure_first_version
 from app.store.secret_box import secret_box
 from app.web.admission import robot_path
@@ -51,6 +51,7 @@ def add(
                 language=settings.ui_language,
             )
             await ensure_first_version(session, portal.id)
+            await _note(session, "portal.added", portal, {"name": portal.name})
             return portal
 
     try:
@@ -99,8 +100,8 @@ def check_(which: _Which = None) -> None:
     say = language(settings).say
 
     async def work() -> list[Check]:
-        async with _connected(settings, which) as client:
-            return await check(client)
+        async with _connected(settings, which) as (_, connection):
+            return await check(connection.client)
 
     checks = run(work())
     table = Table.grid(padding=(0, 1))
@@ -125,8 +126,13 @@ def provision_(which: _Which = None) -> None:
         out.print(_MARKS[mark], say(done.said), highlight=False)
 
     async def work() -> list[Created]:
-        async with _connected(settings, which) as client:
-            return await provision(client, report)
+        async with _connected(settings, which) as (database, connection):
+            made = await provision(connection.client, report)
+            if made:
+                fields = [f"{one.entity}.{one.name}" for one in made]
+                async with database.writing() as session:
+                    await _note(session, "portal.provisioned", connection.portal, {"fields": fields})
+            return made
 
     made = run(work())
     if not made and not problems:
@@ -136,10 +142,14 @@ def provision_(which: _Which = None) -> None:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings, which: str | None) -> AsyncGenerator[PortalClient]:
-    """The portal's client on the bucket that a running service shares, so that neither provokes a refusal."""
+async def _connected(settings: Settings, which: str | None) -> AsyncGenerator[tuple[Database, Connection]]:
+    """The portal with its client on the bucket that a running service shares, so that neither provokes a refusal."""
     async with (
         prepared_database(settings) as database,
         Connections(database, secret_box(settings), clock=lambda: datetime.now(UTC)) as connections,  # noqa: TID251
     ):
-        yield (await connections.only(which)).client
+        yield database, await connections.only(which)
+
+
+async def _note(session: WriteSession, what: str, portal: portals.Portal, detail: Mapping[str, Any]) -> None:
+    await audit.note(session, who=operator(), what=what, subject=portal.domain, detail=detail, portal_id=portal.id)

@@ -26,12 +26,13 @@ Role = Literal["viewer", "head", "admin"]
 
 NAME = r"[^\W_]([\w .@-]{0,62}[\w.@-])?"
 """What a token may be called, as a regular expression. A colon is left out: `console:` is who works at a terminal."""
+MOST_DAYS = 3650
 USED_EVERY = timedelta(minutes=1)
 """`last_used_at` is at most so much too old."""
 
 _TOKEN = re.compile(r"ogon_([1-9][0-9]{0,8})_([A-Za-z0-9_-]{43})", re.ASCII)
 # Callers that are no token of ours; nobody may take their names in the audit log.
-_TAKEN = {"admin_token", "console", "ogon"}
+_TAKEN = {"admin_token", "console", "environment", "ogon"}
 _NO_DIGEST = bytes(32)
 
 

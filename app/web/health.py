@@ -1,7 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`: for whoever watches the process.
 
-`/metrics` holds figures only, no names; it is open to the machine itself and to the bearer of ADMIN_TOKEN. Behind
-a reverse proxy on the same machine, have the proxy set X-Forwarded-For, or everybody comes from the machine itself.
+`/metrics` holds figures only, no names; it is open to the machine itself and to the bearer of a token. Behind a
+reverse proxy on the same machine, have the proxy set X-Forwarded-For, or everybody comes from the machine itself.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from app.domain.messages import message
 from app.store import journal
 from app.store.database import DatabaseAway
 from app.store.migrate import is_current
+from app.web.access import admitted
 from app.web.bearer import bearer_of
-from app.web.problems import WebProblem
+from app.web.problems import ProblemAnswer, WebProblem
 from app.web.state import Web
 
 router = APIRouter(tags=["service"])
@@ -76,18 +77,33 @@ async def _look(web: Web, request: Request) -> Readiness:
     return Readiness(ready=True, message=message, undispatched=backlog.waiting, oldest_seconds=round(max(age, 0.0), 1))
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}},
+        401: {"model": ProblemAnswer},
+        403: {"model": ProblemAnswer},
+        429: {"model": ProblemAnswer},
+    },
+)
 async def metrics(web: Web, request: Request) -> Response:
     """Figures in the text format of Prometheus."""
-    if not _from_here(request) and not web.doorkeeper.knows_token(bearer_of(request)):
-        raise WebProblem(
-            403, "not_for_you", message("Ask from the machine itself, or with `Authorization: Bearer ADMIN_TOKEN`.")
-        )
+    if not _from_here(request):
+        given = bearer_of(request)
+        if given is None:
+            raise WebProblem(
+                403, "not_for_you", message("Ask from the machine itself, or with `Authorization: Bearer <token>`.")
+            )
+        await admitted(web, request, given)
     return Response(await web.measures.exposition(web.database, now=web.clock()), media_type=CONTENT_TYPE_LATEST)
 
 
 def _from_here(request: Request) -> bool:
+    # A proxy that nobody told us to believe makes everybody look local; its header gives it away.
+    if request.client is None or "x-forwarded-for" in request.headers:
+        return False
     try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
+        return ip_address(request.client.host).is_loopback
     except ValueError:
         return False

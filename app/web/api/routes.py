@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from app.web.access import as_viewer
-from app.web.api import calculator, cards, clients, completeness, exceptions, portals
+from app.web.api import audit, calculator, cards, clients, completeness, exceptions, portals, tokens
 from app.web.bearer import scheme
 from app.web.problems import ProblemAnswer
 
@@ -15,6 +15,8 @@ router = APIRouter(
 router.include_router(cards.router)
 router.include_router(portals.router)
 router.include_router(completeness.router)
+router.include_router(tokens.router)
+router.include_router(audit.router)
 router.include_router(calculator.router)
 router.include_router(clients.router)
 router.include_router(exceptions.router)
