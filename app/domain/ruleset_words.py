@@ -1,0 +1,243 @@
+"""What people call each key of a ruleset: for differences, for tables, for the comments of an exported document.
+
+One table in the order of the document; `app/domain/ruleset.py` tells what each key does. Only words.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any, cast
+
+from app.domain.messages import Message, MessageValue, message
+from app.domain.ruleset import Criterion, FactDefinition, FactSource, GradeCell, Ruleset
+from app.domain.wording import called
+
+Name = tuple[str, Message]
+"""What an item of a list is known by, and what people read for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A key's label. `keys` are those of the group, or of each item where there are many.
+
+    `named` where it is a list of groups: how to tell its items apart. `table` where keys are free.
+    """
+
+    label: Message
+    keys: Mapping[str, "Word"] = field(default_factory=dict[str, "Word"])
+    named: Callable[[Any], Name] | None = None
+    table: bool = False
+
+
+def _criterion(item: Criterion) -> Name:
+    return item.fact, called(item.fact)
+
+
+def _fact(item: FactDefinition) -> Name:
+    return item.name, called(item.name)
+
+
+def _source(item: FactSource) -> Name:
+    return f"{item.card}.{item.field}", message("{name}", name=f"{item.card}.{item.field}")
+
+
+def _cell(item: GradeCell) -> Name:
+    pluses = "".join("+" if plus else "-" for plus in (item.need, item.budget, item.urgency))
+    said = message(
+        "need: {need}, budget: {budget}, urgent: {urgency}",
+        need=value_said(item.need),
+        budget=value_said(item.budget),
+        urgency=value_said(item.urgency),
+    )
+    return pluses, said
+
+
+_CRITERION = {
+    "fact": Word(message("fact")),
+    "operator": Word(message("comparison")),
+    "number": Word(message("bound")),
+    "codes": Word(message("list")),
+}
+_FIELDS = Word(message("fields"), table=True)
+_ROUTE = {
+    "pipeline": Word(message("pipeline")),
+    "stage": Word(message("stage")),
+    "fields": _FIELDS,
+}
+_HEAT = {"outcomes": Word(message("outcomes")), "grades": Word(message("grades"))}
+
+WORDS = Word(
+    message("Rules"),
+    {
+        "facts": Word(
+            message("Facts"),
+            {
+                "name": Word(message("name")),
+                "kind": Word(message("kind")),
+                "sources": Word(
+                    message("where it is read"),
+                    {
+                        "card": Word(message("card")),
+                        "field": Word(message("field")),
+                        "zero_is_empty": Word(message("0 means not filled in")),
+                        "money": Word(message("an amount in the card's currency")),
+                    },
+                    named=_source,
+                ),
+                "title": Word(message("title")),
+                "question": Word(message("question")),
+            },
+            named=_fact,
+        ),
+        "client": Word(message("Target client"), _CRITERION, named=_criterion),
+        "request": Word(message("Target request"), _CRITERION, named=_criterion),
+        "nomenclature": Word(
+            message("Nomenclature"),
+            {
+                "sections": Word(message("catalog sections")),
+                "products": Word(message("products")),
+                "terms": Word(message("words")),
+            },
+        ),
+        "fitting_request_of_no_client": Word(message("Fitting request of no target client")),
+        "unfitting_request_of_client": Word(message("Request of a target client that does not fit")),
+        "grades": Word(
+            message("Grade"),
+            {
+                "need": Word(message("need")),
+                "budget": Word(message("budget")),
+                "urgency": Word(message("urgency")),
+                "grade": Word(message("grade")),
+            },
+            named=_cell,
+        ),
+        "urgency_days": Word(message("Urgent within, days")),
+        "minimum": Word(
+            message("Minimum of a deal"),
+            {
+                "profit": Word(message("profit, RUB")),
+                "amount": Word(message("amount, RUB")),
+                "regular_exempt": Word(message("exception for regular buyers")),
+                "regular_won_deals": Word(message("won deals of a regular buyer")),
+                "regular_months": Word(message("within months")),
+                "trial_exempt": Word(message("exception for trial deliveries")),
+            },
+        ),
+        "currencies": Word(
+            message("Currencies"),
+            {
+                "accepted": Word(message("accepted besides RUB")),
+                "rates": Word(message("own rates, RUB"), table=True),
+            },
+        ),
+        "outcome_routes": Word(
+            message("Leads by outcome"), {"stage": Word(message("stage")), "fields": _FIELDS}, table=True
+        ),
+        "deal_route": Word(message("New deals"), _ROUTE),
+        "grade_routes": Word(message("Deals by grade"), _ROUTE, table=True),
+        "declined_route": Word(message("Declined deals"), _ROUTE),
+        "nurture": Word(
+            message("Nurture group"),
+            {
+                "segment_field": Word(message("field of the mark")),
+                "segment": Word(message("mark")),
+                "fields": _FIELDS,
+            },
+        ),
+        "targets": Word(
+            message("First response"),
+            {
+                "hot": Word(message("hot, working minutes")),
+                "warm": Word(message("warm, working minutes")),
+                "other": Word(message("others, working minutes")),
+                "hot_cards": Word(message("which are hot"), _HEAT),
+                "warm_cards": Word(message("which are warm"), _HEAT),
+            },
+        ),
+        "question_days": Word(message("Days for the to-do with questions")),
+        "review_days": Word(message("Days for the to-do with a decision")),
+        "texts": Word(
+            message("Texts"),
+            {
+                "deal": Word(message("headline, deal")),
+                "company": Word(message("headline, nurture group")),
+                "junk": Word(message("headline, junk")),
+                "review": Word(message("headline, review")),
+                "needs_data": Word(message("headline, data needed")),
+                "declined": Word(message("headline, declined deal")),
+                "question_title": Word(message("to-do with questions")),
+                "review_title": Word(message("to-do with a decision")),
+            },
+        ),
+    },
+)
+
+
+def in_a_row(what: tuple[Message, ...]) -> Message:
+    """Labels from the outermost to the innermost as one."""
+    first, *rest = what
+    for label in rest:
+        first = message("{group} · {what}", group=first, what=label)
+    return first
+
+
+def value_said(value: Any) -> MessageValue:
+    """A value of a ruleset for people."""
+    match value:
+        case None:
+            return message("not set")
+        case bool():
+            return message("yes") if value else message("no")
+        case Enum():
+            return str(value.value)
+        case float():
+            return str(value)
+        case int() | Decimal() | str():
+            return value
+        case Mapping():
+            table = cast("Mapping[Any, Any]", value)
+            return tuple(_pair(str(value_said(key)), value_said(item)) for key, item in table.items())
+        case tuple():
+            return tuple(value_said(item) for item in cast("tuple[Any, ...]", value))
+        case _:
+            return tuple(_pair(name, value_said(getattr(value, name))) for name in value.__dataclass_fields__)
+
+
+def _pair(name: str, value: MessageValue) -> Message:
+    return message("{name}: {value}", name=name, value=value)
+
+
+def lines(ruleset: Ruleset) -> list[tuple[Message, MessageValue]]:
+    """All there is in a ruleset, as labels and values."""
+    return list(_lines((), ruleset, WORDS))
+
+
+def _lines(what: tuple[Message, ...], value: Any, word: Word) -> Iterator[tuple[Message, MessageValue]]:
+    if word.named is not None and value:
+        for item in value:
+            yield in_a_row((*what, word.named(item)[1])), item_said(item)
+    elif word.table and value and word.keys:
+        for key, item in value.items():
+            of_key = message("{name}", name=str(value_said(key)))
+            yield from _lines((*what, of_key), item, Word(of_key, word.keys))
+    elif is_dataclass(value):
+        for name, inner in word.keys.items():
+            yield from _lines((*what, inner.label), getattr(value, name), inner)
+    else:
+        yield in_a_row(what), value_said(value) if value not in ((), {}) else message("not set")
+
+
+def item_said(item: Any) -> MessageValue:
+    """A whole item of a list, as short as it can be understood."""
+    match item:
+        case Criterion(operator=operator, number=Decimal() as number):
+            return message("{operator} {number}", operator=operator.value, number=number)
+        case Criterion(operator=operator, codes=codes):
+            return (operator.value, *codes)
+        case GradeCell(grade=grade):
+            return grade.value
+        case FactDefinition(kind=kind, sources=sources):
+            return (kind.value, *(_source(source)[1] for source in sources))
+        case _:
+            return value_said(item)
