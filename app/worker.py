@@ -1,5 +1,5 @@
 """The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers,
-sweep the portals, judge open cards again by new rules, delete what is too old to keep.
+sweep the portals, judge open cards again by new rules, have some rejections looked at twice, delete what is too old.
 
 Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
 `app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
@@ -7,6 +7,7 @@ that stands still looks like a quiet day.
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from app.bitrix24.client import READ_TIMEOUT
 from app.pipeline.connections import Connections
 from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, CardQueue, open_queue
 from app.pipeline.process import Process
+from app.pipeline.second_looks import SecondLooks
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
 from app.settings import Settings
@@ -49,6 +51,7 @@ class Rhythm:
     sweep: float = 2.0
     usage: float = 5.0
     rejudging: float = 1.0
+    second_looks: float = 300.0
     tidy: float = 60.0
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
@@ -69,6 +72,7 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
         process = Process(database, connections, claims, live=settings.mode == "live", clock=_now)
         sweeper = Sweeper(database, connections, _sweep_plan(settings), now=_now)
         usage = UsageCount(database, connections, now=_now)
+        looks = SecondLooks(database, connections, settings.second_looks_per_week, now=_now, seed=_lot)
         async with (
             open_queue(database.conninfo, process.judge) as queue,
             sweeper,
@@ -81,6 +85,7 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
             group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(queue, database, rhythm)))
             group.create_task(_every(rhythm.usage, "usage", usage.write))
             group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
+            group.create_task(_every(rhythm.second_looks, "second looks", looks.step))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
             if settings.sweep_every:
                 group.create_task(_every(rhythm.sweep, "sweep", sweeper.step))
@@ -158,6 +163,10 @@ async def _recover(queue: CardQueue, database: Database, rhythm: Rhythm) -> None
     queue.released(left)
     if released:
         _log.warning("work that was broken off was put back on the queue", cards=released)
+
+
+def _lot() -> int:
+    return secrets.randbits(63)
 
 
 async def _rejudge(database: Database) -> None:

@@ -17,6 +17,7 @@ from app.domain.difference import changed, digest, enumeration_id, link, one_lin
 from app.domain.given import Given
 from app.domain.messages import Message, message
 from app.domain.route_fields import wanted_fields
+from app.domain.second_look import second_look
 from app.domain.snapshot import Entity, LeadSnapshot, RawCard, Semantics, Stage
 from app.domain.touch import Hold, held_back, hold_said, not_kept, set_by_us
 from app.domain.verdict import LeadVerdict, Outcome
@@ -61,6 +62,7 @@ def plan_lead(verdict: LeadVerdict, snapshot: LeadSnapshot, given: Given) -> Pla
         *kept,
         *(_comment(verdict, lead, course, given) if told else ()),
         *_todo(verdict, lead, given, asked=asked),
+        *second_look(verdict, lead, given),
         *_move(lead, course.stage),
     ]
     held = (*((course.hold,) if course.hold else ()), *((Hold.FIELDS_NOT_KEPT,) if kept != fields else ()))

@@ -107,6 +107,21 @@ class OpenTodo:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondLook:
+    """The lead's verdict was drawn by lot for a person to look at again.
+
+    `week`: the Monday of the week of the verdict. `activity_id`: the to-do that asks, once it is made; `answered`: an
+    answer is there; `closed`: the to-do is completed.
+    """
+
+    week: date
+    outcome: Outcome
+    activity_id: int | None = None
+    answered: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What we remember of a card from earlier runs.
 
@@ -114,7 +129,7 @@ class Memory:
     last move. `seen_before_move`: digest of the facts in the last run before the card's present `movedTime`, and
     `outcome_before_move` that run's outcome or decline; None when there was no such run. `comment_digest`: of the last
     timeline entry. `recent_moves`: our stage moves within the last hour. `recent_writes`: how often we wrote fields of
-    cards within the last hour, by the key of the action.
+    cards within the last hour, by the key of the action. `second_look`: the newest one, of a lead.
     """
 
     our_stages: tuple[str, ...] = ()
@@ -125,6 +140,7 @@ class Memory:
     todo: OpenTodo | None = None
     recent_moves: int = 0
     recent_writes: Mapping[str, int] = field(default_factory=dict[str, int])
+    second_look: SecondLook | None = None
 
 
 NOTHING_REMEMBERED = Memory()

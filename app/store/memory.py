@@ -12,8 +12,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.domain.snapshot import Memory, OpenTodo
-from app.store import runs
+from app.domain.second_look import is_second_look, todo_key
+from app.domain.snapshot import Memory, OpenTodo, SecondLook
+from app.domain.verdict import Outcome
+from app.store import runs, second_looks
 from app.store.cards import CardKey
 from app.store.database import ReadSession
 
@@ -50,6 +52,9 @@ async def recall(
     """Recall a card. `moved_time`, `stage`: its present `movedTime` and `stageId` as the portal printed them."""
     actions = await _past_actions(session, card, now)
     before = await runs.last_run_before_move(session, card, moved_time=moved_time, stage=stage)
+    look = None
+    if card.entity_type_id == second_looks.LEAD:
+        look = await second_looks.newest_of_lead(session, card.portal_id, card.card_id)
     moves = [action for action in actions if action.kind == "move"]
     last_move = moves[-1] if moves else None
     done = {action.key for action in actions if action.state == "done"}
@@ -65,6 +70,7 @@ async def recall(
             recent_writes=Counter(
                 action.key for action in actions if (action.kind, action.state) == ("update", "done")
             ),
+            second_look=_second_look(look, actions) if look else None,
         ),
         tuple(
             action
@@ -107,8 +113,23 @@ def _open_todo(actions: Sequence[PastAction]) -> OpenTodo | None:
     for action in actions:
         if action.state != "done":
             continue
-        if action.kind == "todo" and action.result:
+        if action.kind == "todo" and action.result and not is_second_look(action.key):
             todo = OpenTodo(int(action.result["id"]), str(action.payload["digest"]))
         elif action.kind == "complete_todo" and todo and action.payload["activity_id"] == todo.activity_id:
             todo = None
     return todo
+
+
+def _second_look(look: second_looks.SecondLook, actions: Sequence[PastAction]) -> SecondLook:
+    key = todo_key(look.card_id, look.week)
+    done = [action for action in actions if action.state == "done"]
+    made = next((action.result for action in done if action.key == key and action.result), None)
+    activity_id = int(made["id"]) if made else None
+    closed = any(action.kind == "complete_todo" and action.payload["activity_id"] == activity_id for action in done)
+    return SecondLook(
+        look.week,
+        Outcome(look.outcome),
+        activity_id,
+        answered=look.answer is not None,
+        closed=closed or look.completed_at is not None,
+    )

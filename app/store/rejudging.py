@@ -40,7 +40,7 @@ CardId = tuple[int, int]
 class Change:
     """How many cards of a type went from one result to another: a lead's outcome, a deal's grade.
 
-    A declined deal's result is its grade and the word, e.g. `CCC declined`.
+    A declined deal's result is its grade and the word, as in a replay: `CCC_declined`.
     """
 
     entity_type_id: int
@@ -108,7 +108,7 @@ _PLACE = Record(_Place, RejudgingRow)
 # What a run made of the card, as `Change` has it.
 RESULT = """
     CASE WHEN {run}.verdict ->> 'stage' = 'lead_gate' THEN {run}.verdict ->> 'outcome'
-         WHEN {run}.verdict ->> 'declined' = 'true' THEN ({run}.verdict ->> 'grade') || ' declined'
+         WHEN {run}.verdict ->> 'declined' = 'true' THEN ({run}.verdict ->> 'grade') || '_declined'
          ELSE {run}.verdict ->> 'grade' END
 """
 

@@ -108,7 +108,7 @@ async def test_open_cards_are_judged_again_a_few_at_a_time(database, portal):
     assert (told.state, told.total, told.done, told.parked, told.deleted) == ("finished", 6, 6, 0, 0)
     assert told.changes == (
         rejudging.Change(1, "junk", "deal", 4),
-        rejudging.Change(2, "CCC", "AAA declined", 1),
+        rejudging.Change(2, "CCC", "AAA_declined", 1),
     )
     assert not await _step(database)
     async with database.reading() as session:
