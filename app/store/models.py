@@ -123,6 +123,7 @@ class RulesetRow(Base):
     __tablename__ = "rulesets"
     __table_args__ = (
         CheckConstraint("version > 0", name="version"),
+        CheckConstraint("restores < version", name="restores"),
         {"comment": "Every version of a portal's rules; never changed nor deleted, the highest is in force."},
     )
 
@@ -132,6 +133,7 @@ class RulesetRow(Base):
     author: Mapped[str]
     reason: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    restores: Mapped[int | None] = mapped_column(Integer)
 
 
 class CardRow(Base):

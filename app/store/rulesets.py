@@ -12,8 +12,9 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import OgonError
-from app.store import rejudging
+from app.store import audit, rejudging
 from app.store.database import ReadSession, WriteSession
+from app.store.json_text import storable_text
 from app.store.models import RulesetRow
 from app.store.records import Record
 
@@ -31,7 +32,7 @@ class RulesetConflict(OgonError):  # noqa: N818 - reads as the state it is
 
 @dataclass(frozen=True, slots=True)
 class RulesetVersion:
-    """One published version; `document` is JSON."""
+    """One published version; `document` is JSON. `restores`: the older version that was published anew."""
 
     portal_id: int
     version: int
@@ -39,6 +40,12 @@ class RulesetVersion:
     author: str
     reason: str
     created_at: datetime
+    restores: int | None
+
+    @property
+    def based_on(self) -> int | None:
+        """The version it was made from; None for the first."""
+        return self.restores or (self.version - 1) or None
 
 
 _RECORD = Record(RulesetVersion, RulesetRow)
@@ -55,9 +62,13 @@ async def get(session: ReadSession, portal_id: int, version: int) -> RulesetVers
     return await _RECORD.one(session, query)
 
 
-async def history(session: ReadSession, portal_id: int, *, limit: int = 100) -> list[RulesetVersion]:
-    """Published versions, the newest first."""
+async def history(
+    session: ReadSession, portal_id: int, *, limit: int = 100, before: int | None = None
+) -> list[RulesetVersion]:
+    """Published versions, the newest first; with `before` only older ones."""
     query = _RECORD.query().where(RulesetRow.portal_id == portal_id)
+    if before is not None:
+        query = query.where(RulesetRow.version < before)
     return await _RECORD.all(session, query.order_by(RulesetRow.version.desc()).limit(limit))
 
 
@@ -69,15 +80,20 @@ async def publish(
     document: Mapping[str, Any],
     author: str,
     reason: str,
+    restores: int | None = None,
 ) -> RulesetVersion:
-    """Publish the version after `edited_version` (0: the first). Raises RulesetConflict when another came between."""
+    """Publish the version after `edited_version` (0: the first). Raises RulesetConflict when another came between.
+
+    The one place where rules change: the audit log and the judging again are noted in the same transaction.
+    """
     newest = select(func.coalesce(func.max(RulesetRow.version), 0)).where(RulesetRow.portal_id == portal_id)
     values = {
         "portal_id": portal_id,
         "version": edited_version + 1,
         "document": dict(document),
-        "author": author,
-        "reason": reason,
+        "author": storable_text(author),
+        "reason": storable_text(reason),
+        "restores": restores,
     }
     row_if_newest = select(
         *(literal(value, getattr(RulesetRow, name).type).label(name) for name, value in values.items())
@@ -87,5 +103,13 @@ async def publish(
     published = await _RECORD.one(session, _RECORD.returning(statement))
     if published is None:
         raise RulesetConflict(edited=edited_version, current=await session.scalar(newest) or 0)
+    await audit.note(
+        session,
+        who=published.author,
+        what="rules.rolled_back" if restores else "rules.published",
+        subject=f"rules {published.version}",
+        portal_id=portal_id,
+        detail={"reason": published.reason, "based_on": published.based_on},
+    )
     await rejudging.note_due(session, portal_id, published.version)
     return published
