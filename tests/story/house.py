@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import uvicorn
@@ -127,6 +128,11 @@ class Story(Office):
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def portal_told(self) -> dict[str, Any]:
+        """The portal as the API tells it."""
+        answer = await self.http.get("/api/v1/portals", headers=_BEARER)
+        return next(one for one in answer.json() if one["id"] == self.portal_id)
+
     async def replay(self, kind: str, card_id: int) -> None:
         answer = await self.http.post(f"/api/v1/cards/{kind}/{card_id}/replay", headers=_BEARER)
         assert answer.status_code == 202, answer.text
@@ -178,6 +184,27 @@ async def portal_with_fields(seed: int = 1) -> AsyncIterator[RunningSandbox]:
         async with PortalClient(served.webhook_url, requests_per_second=50, burst=1000) as client:
             await provision(client, lambda _: None)
         yield served
+
+
+@contextlib.asynccontextmanager
+async def renamed_to(webhook: str) -> AsyncIterator[str]:
+    """An address that sends whoever calls on to `webhook`, as that of a renamed portal; the webhook's old URL."""
+
+    async def send_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            method = head[0].split()[1].rpartition("/")[2]
+            page = (
+                f"HTTP/1.1 302 Found\r\nLocation: {webhook}{method}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            writer.write(page.encode())
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(send_on, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield urlsplit(webhook)._replace(netloc=f"127.0.0.1:{port}").geturl()
 
 
 @contextlib.asynccontextmanager

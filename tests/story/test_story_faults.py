@@ -1,13 +1,19 @@
 """What breaks at the portal: it heals without a double, or parks the one card it concerns and says why."""
 
-import pytest
+import dataclasses
 
-from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, Story
+import pytest
+from pydantic import SecretStr
+
+from app.store import portals
+from app.store.secret_box import secret_box
+from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, NAMES, QUICK, Story, renamed_to
 from tests.story.people import FITS, FITS_NOT, SMALL, TARGET, person
 
 pytestmark = pytest.mark.anyio
 
-_IDEMPOTENT = ("crm.item.update", "crm.item.productrow.set", "crm.activity.update")
+# Rows travel with these: like a move they are not sent again blindly, but looked at by the next run.
+_IDEMPOTENT = ("crm.item.update", "crm.activity.update")
 _CREATING = ("crm.item.add", "crm.timeline.comment.add")
 
 
@@ -47,8 +53,9 @@ async def test_a_broken_answer_to_any_write_heals_without_a_double(
 
 
 async def _healed(story: Story) -> None:
-    await story.settled()
-    await story.time_passes()
+    for _ in range(3):
+        await story.settled()
+        await story.time_passes()
     await story.settled()
     assert not any(fault.times for fault in story.portal.faults.faults), "each of them struck"
 
@@ -143,6 +150,74 @@ async def test_a_revoked_webhook_parks_nobody_and_work_goes_on_when_it_is_restor
     await story.settled()
     assert [len(story.deals_of(one)) for one in (first, *leads)] == [1, 1, 1]
     assert [(await story.told("lead", one))["card"]["state"] for one in leads] == ["final", "final"]
+
+
+async def test_a_portal_that_refuses_us_as_a_whole_says_why_until_it_takes_calls_again(story: Story) -> None:
+    for kind, code in ((LEAD, "PAYMENT_REQUIRED"), (DEAL, "OVERLOAD_LIMIT")):
+        story.fault("error", times=None, code=code, description="Оплатите тариф", status=402)
+        card_id = story.add(kind, **person(kind), **(TARGET | FITS if kind == LEAD else {}))
+        await story.settled()
+        card = story.portal.item(kind, card_id)
+        assert (await story.told(NAMES[kind].lower(), card_id))["card"]["state"] == "open", "no card is at fault"
+        assert code in (await story.portal_told())["trouble"]
+
+        story.portal.faults.clear()
+        assert story.portal.item(kind, card_id) == card, "nothing was written"
+        await story.replay(NAMES[kind].lower(), card_id)
+        await story.settled()
+        told = await story.portal_told()
+        assert (told["trouble"], told["trouble_since"]) == (None, None)
+    (lead,) = story.portal.items(LEAD)
+    assert lead["stageId"] == "CONVERTED"
+    assert {story.grade(deal["id"]) for deal in story.portal.items(DEAL)} == {"none"}
+
+
+async def test_a_write_that_hangs_holds_up_its_own_card_only_and_is_looked_for_first(story: Story) -> None:
+    await story.restart_worker(dataclasses.replace(QUICK, silence=4.0))
+    story.fault("hang", "crm.item.add", seconds=5)
+    stuck = story.add(LEAD, **person(0), **TARGET, **FITS)
+
+    async def hanging() -> bool:
+        return story.portal.stats.faults == 1
+
+    await story.until(hanging)
+    others = [story.add(LEAD, **person(number), **TARGET, **FITS) for number in range(1, 4)]
+    await story.settled()
+    assert [len(story.deals_of(one)) for one in (stuck, *others)] == [1, 1, 1, 1]
+    assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 4
+    first = {one: (await story.told("lead", one))["runs"][-1] for one in (stuck, *others)}
+    only = first.pop(stuck)
+    assert only["status"] == "done", "the answer was lost, the company found: the same run went on"
+    assert all(run["closed_at"] < only["closed_at"] for run in first.values()), "nobody waited for it"
+
+
+async def test_a_renamed_portal_is_followed_and_kept_under_its_new_name(story: Story) -> None:
+    new = story.settings.bitrix24_webhook_url
+    assert new is not None
+    await story.stop_worker()
+    async with renamed_to(new.get_secret_value()) as old:
+        before = story.settings.model_copy(update={"bitrix24_webhook_url": SecretStr(old)})
+        async with story.database.writing() as session:
+            box = secret_box(story.settings)
+            tokens = before.bitrix24_application_token
+            await portals.replace_secrets(
+                session, box, story.portal_id, webhook=SecretStr(old), application_tokens=tokens
+            )
+        leads = [story.add(LEAD, **person(number), **TARGET, **FITS) for number in range(3)]
+        story.start_worker()
+        await story.settled()
+        assert [len(story.deals_of(one)) for one in leads] == [1, 1, 1], "no body was lost on the way"
+        assert (await story.portal_told())["domain"] == portals.domain_of(new)
+        async with story.database.writing() as session:
+            known = await portals.ensure_env_portal(session, box, before)
+            assert known is not None
+            assert (known.id, known.domain) == (story.portal_id, portals.domain_of(new)), "restarted, nothing changed"
+            assert len(await portals.list_portals(session)) == 1
+    # The old name answers no more; who was never told goes on all the same.
+    await story.restart_worker()
+    last = story.add(LEAD, **person(9), **SMALL, **FITS_NOT)
+    await story.settled()
+    assert story.lead(last)["stageId"] == "JUNK"
 
 
 async def test_what_could_not_be_read_sends_nobody_to_junk(story: Story) -> None:
