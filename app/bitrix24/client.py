@@ -120,14 +120,16 @@ class PortalClient:
         *,
         lane: Lane = Lane.NORMAL,
         look: Look | None = None,
+        once: bool = False,
     ) -> Any:
         """The `result` of one method, as the portal gives it. Raises `Bitrix24Error`.
 
         `look` finds what a creating call (`*.add` and its like) would have made; with it the call is repeated
-        after a lost answer once `look` has found nothing, without it `OutcomeUnknown` is raised.
+        after a lost answer once `look` has found nothing, without it `OutcomeUnknown` is raised. So it is with
+        `once`, for what sets the same state again but may meanwhile have been set otherwise by somebody else.
         How values are written: `app.bitrix24.encoding`.
         """
-        return (await self.answer(method, params, lane=lane, look=look)).result
+        return (await self.answer(method, params, lane=lane, look=look, once=once)).result
 
     async def answer(
         self,
@@ -136,9 +138,10 @@ class PortalClient:
         *,
         lane: Lane = Lane.NORMAL,
         look: Look | None = None,
+        once: bool = False,
     ) -> Answer:
         """Like `call`, with `total`, `next` and `time` beside the `result`."""
-        return await self._retrying.run(Command(method, plain(params or {}), lane), look)
+        return await self._retrying.run(Command(method, plain(params or {}), lane, once), look)
 
     async def load(self, entity_type_id: int, item_id: int, *, lane: Lane = Lane.NORMAL) -> Card:
         """One card with all its fields, as `crm.item.get` with original custom names. Raises `NotFound`.

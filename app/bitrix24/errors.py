@@ -107,7 +107,7 @@ class Closed(Temporary):
 
 
 class OutcomeUnknown(Temporary):
-    """A creating call was sent and no answer came back: it may have happened."""
+    """A call that must not be repeated blindly was sent and no answer came back: it may have happened."""
 
     advice = "Look for the created object first, repeat only if it is not there."
     may_have_run = True

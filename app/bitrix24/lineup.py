@@ -28,11 +28,15 @@ Bind = Callable[[], tuple[str, Mapping[str, Any]] | None]
 
 @dataclass(slots=True, eq=False)
 class Command:
-    """One call on its way. `bind`, if given, fills in method and parameters at the last moment."""
+    """One call on its way. `bind`, if given, fills in method and parameters at the last moment.
+
+    `once`: it is not repeated when it may have been executed, whatever its method.
+    """
 
     method: str
     params: Mapping[str, Any]
     lane: Lane
+    once: bool = False
     bind: Bind | None = None
     number: int = field(default_factory=lambda: next(_numbers))
     alone: bool = False

@@ -3,7 +3,8 @@
 Used by the client around each call. Decides from the error and the kind of the method:
 
     not executed for sure (503, 429, no connection)   repeat, whatever the method
-    perhaps executed (5xx, timeout, connection lost)  repeat reads and idempotent writes; for the rest look first
+    perhaps executed (5xx, timeout, connection lost)  repeat reads and idempotent writes; for the rest look first;
+                                                      a call that is meant for `once` ends as OutcomeUnknown
     Permanent, Closed, OutcomeUnknown                 never
 
 Limits are waited out by the bucket and the ledger, so a call refused by them goes straight back to the head of
@@ -111,7 +112,8 @@ class Retrying:
         try:
             return await self._submit(command)
         except Temporary as error:
-            if not error.may_have_run or kind_of(command.method) is not Kind.CREATING:
+            repeatable = kind_of(command.method) is not Kind.CREATING and not command.once
+            if not error.may_have_run or repeatable:
                 raise
             lost = error
         if look is None:

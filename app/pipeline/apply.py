@@ -131,7 +131,7 @@ class _Hand:
                 return await self._move(action)
             case SetRows(_, entity, item_id, rows):
                 owner = {"ownerType": _ROW_OWNERS[entity], "ownerId": resolve(item_id, made)}
-                await self._call("crm.item.productrow.set", {**owner, "productRows": list(rows)})
+                await self._call("crm.item.productrow.set", {**owner, "productRows": list(rows)}, once=True)
                 return {}
             case AddComment():
                 return await self._comment(action, resolve(action.item_id, made))
@@ -165,15 +165,17 @@ class _Hand:
         items = (await self._call("crm.item.list", params))["items"]
         return {"id": int(items[0]["id"])} if items else None
 
-    async def _update(self, entity: Entity, item_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    async def _update(
+        self, entity: Entity, item_id: int, fields: Mapping[str, Any], *, once: bool = False
+    ) -> dict[str, Any]:
         params = {"entityTypeId": int(entity), "id": item_id, "fields": dict(fields), "useOriginalUfNames": "Y"}
-        return (await self._call("crm.item.update", params))["item"]
+        return (await self._call("crm.item.update", params, once=once))["item"]
 
     async def _move(self, action: MoveItem) -> dict[str, Any]:
         fields: dict[str, Any] = {"stageId": action.stage}
         if action.pipeline is not None:
             fields["categoryId"] = action.pipeline
-        item = await self._update(action.entity, action.item_id, fields)
+        item = await self._update(action.entity, action.item_id, fields, once=True)
         if str(item.get("stageId", action.stage)) != action.stage:
             raise WriteIgnored(
                 f"The portal did not move the card to stage {action.stage}: it stands in {item['stageId']}. Look for a "
@@ -235,8 +237,12 @@ class _Hand:
             return {"gone": True}
         return {}
 
-    async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
-        return await self._client.call(method, params, lane=self._lane)
+    async def _call(self, method: str, params: Mapping[str, Any], *, once: bool = False) -> Any:
+        """`once` for what people set, too: had the first try come through, a second could undo what they did since.
+
+        The run then fails, and the next one reads the card anew.
+        """
+        return await self._client.call(method, params, lane=self._lane, once=once)
 
 
 def _timeline_owner(entity: Entity, item_id: int) -> dict[str, Any]:

@@ -72,6 +72,14 @@ async def test_a_creating_call_that_may_have_run_is_not_repeated_blindly(portal,
     assert portal.requests == 1
 
 
+@pytest.mark.parametrize(("fault", "requests"), [(CUT, 1), (LOST, 1), (TOO_MANY, 2), (UNSENT, 2)])
+async def test_a_call_for_once_is_repeated_only_when_it_was_not_executed(portal, connect, fault, requests):
+    portal.faults.append(answer_once(fault))
+    told = await asyncio.gather(connect().call("crm.item.update", UPDATE, once=True), return_exceptions=True)
+    assert portal.requests == requests
+    assert isinstance(told[0], errors.OutcomeUnknown) is (requests == 1)
+
+
 async def test_looking_finds_what_was_created(portal, connect):
     after(LOST)(portal, "crm.item.add")
 

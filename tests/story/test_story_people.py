@@ -130,3 +130,20 @@ async def test_a_robot_that_moves_the_card_back_is_given_way_to(story: Story) ->
     told = await story.told("lead", lead_id)
     assert any("JUNK" in (run["error"] or "") for run in told["runs"])
     assert told["runs"][0]["held"]
+
+
+async def test_a_move_whose_answer_was_lost_does_not_undo_what_a_person_did_meanwhile(story: Story) -> None:
+    def disagrees(move) -> None:
+        if move.after == "JUNK":
+            story.fault("drop_after_write", "crm.item.update")
+            story.edit(LEAD, move.id, stageId="IN_PROCESS")
+
+    story.portal.robots.append(disagrees)
+    lead_id = story.add(LEAD, **person(1), **SMALL, **FITS_NOT)
+    await story.settled()
+    await story.time_passes()
+    await story.settled()
+    stages = [row["STATUS_ID"] for row in story.portal.history(LEAD, lead_id)]
+    assert stages == ["NEW", "JUNK", "IN_PROCESS"]
+    assert story.verdict(lead_id) == "junk"
+    assert len(story.comments(LEAD, lead_id)) == 1
