@@ -22,7 +22,7 @@ from app.pipeline.second_looks import SecondLooks
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
 from app.settings import Settings
-from app.store import journal, portals, rejudging, timers
+from app.store import effects, journal, portals, rejudging, timers
 from app.store.claims import Claims
 from app.store.database import Database
 from app.store.queue import dispatch, release_stalled, something_waits
@@ -52,6 +52,7 @@ class Rhythm:
     usage: float = 5.0
     rejudging: float = 1.0
     second_looks: float = 300.0
+    effects: float = 300.0
     tidy: float = 60.0
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
@@ -86,6 +87,7 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
             group.create_task(_every(rhythm.usage, "usage", usage.write))
             group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
             group.create_task(_every(rhythm.second_looks, "second looks", looks.step))
+            group.create_task(_every(rhythm.effects, "effects", lambda: _tell_effects(database)))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
             if settings.sweep_every:
                 group.create_task(_every(rhythm.sweep, "sweep", sweeper.step))
@@ -171,6 +173,11 @@ def _lot() -> int:
 
 async def _rejudge(database: Database) -> None:
     await rejudging.step(database)
+
+
+async def _tell_effects(database: Database) -> None:
+    while await effects.step(database, now=_now()):
+        pass
 
 
 async def _tidy(settings: Settings, database: Database) -> None:

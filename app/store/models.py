@@ -429,6 +429,18 @@ class RejudgingRow(Base):
     changes: Mapped[Any] = mapped_column(server_default=text("'[]'"))
 
 
+class RulesetForecastRow(Base):
+    __tablename__ = "ruleset_forecasts"
+    __table_args__ = (
+        ForeignKeyConstraint(["portal_id", "version"], ["rulesets.portal_id", "rulesets.version"]),
+        {"comment": "What the last replay of a draft forecast when it was published; none where nobody replayed it."},
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    document: Mapped[dict[str, Any]]
+
+
 class RulesetEffectRow(Base):
     __tablename__ = "ruleset_effects"
     __table_args__ = (

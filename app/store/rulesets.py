@@ -12,7 +12,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import OgonError
-from app.store import audit, rejudging
+from app.store import audit, effects, rejudging
 from app.store.database import ReadSession, WriteSession
 from app.store.json_text import storable_text
 from app.store.models import RulesetRow
@@ -112,4 +112,5 @@ async def publish(
         detail={"reason": published.reason, "based_on": published.based_on},
     )
     await rejudging.note_due(session, portal_id, published.version)
+    await effects.keep_forecast(session, portal_id, published.version, published.document)
     return published
