@@ -67,3 +67,7 @@ clean: ## remove the virtual environment and the demo's data
 .PHONY: bench-client
 bench-client: dev ## the REST client beside its public peers, at a portal's real limits; ARGS="--quick" for ours alone
 	$(BIN)/python -m benchmarks.client $(ARGS)
+
+.PHONY: chaos
+chaos: dev ## leads and deals through a storm of lost webhooks, faults and killed processes; ARGS="--seed 7 --seconds 60"
+	$(BIN)/python -m tests.chaos $(ARGS)
