@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from app.main import create_app
 from app.settings import Settings
@@ -55,23 +56,28 @@ async def prepared_database(settings: Settings) -> AsyncGenerator[Database]:
         yield database
 
 
+def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """How the web process is served."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        # A stranger's broken request is worth no line: thousands a second would fill the disk.
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        # Else everybody could choose for each request where it comes from, and so never be made to wait.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
 async def serve(settings: Settings, *, with_worker: bool, rhythm: Rhythm = STEADY) -> None:
     """Answer HTTP until a signal; with the worker beside it unless told otherwise."""
     async with prepared_database(settings) as database:
-        server = _Server(
-            uvicorn.Config(
-                create_app(settings, database),
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                # Else everybody could say of himself where he comes from.
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
-        )
+        server = _Server(server_config(settings, create_app(settings, database)))
         tasks = [asyncio.create_task(server.serve(), name="web")]
         if with_worker:
             tasks.append(asyncio.create_task(run_worker(settings, database, rhythm=rhythm), name="worker"))
