@@ -1,5 +1,6 @@
 """The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers,
-sweep the portals, judge open cards again by new rules, have some rejections looked at twice, delete what is too old.
+sweep the portals, judge open cards again by new rules, have some rejections looked at twice, try drafts of rules on
+recorded cards, delete what is too old.
 
 Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
 `app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
@@ -18,6 +19,7 @@ from app.bitrix24.client import READ_TIMEOUT
 from app.pipeline.connections import Connections
 from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, CardQueue, open_queue
 from app.pipeline.process import Process
+from app.pipeline.replay import Replayer
 from app.pipeline.second_looks import SecondLooks
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
@@ -53,6 +55,7 @@ class Rhythm:
     rejudging: float = 1.0
     second_looks: float = 300.0
     effects: float = 300.0
+    replays: float = 1.0
     tidy: float = 60.0
     heartbeat: float = HEARTBEAT_SECONDS
     stalled: float = STALLED_SECONDS
@@ -73,6 +76,7 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
         process = Process(database, connections, claims, live=settings.mode == "live", clock=_now)
         sweeper = Sweeper(database, connections, _sweep_plan(settings), now=_now)
         usage = UsageCount(database, connections, now=_now)
+        replayer = Replayer(database)
         looks = SecondLooks(database, connections, settings.second_looks_per_week, now=_now, seed=_lot)
         async with (
             open_queue(database.conninfo, process.judge) as queue,
@@ -88,6 +92,7 @@ async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm =
             group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
             group.create_task(_every(rhythm.second_looks, "second looks", looks.step))
             group.create_task(_every(rhythm.effects, "effects", lambda: _tell_effects(database)))
+            group.create_task(_every(rhythm.replays, "replays", replayer.step))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
             if settings.sweep_every:
                 group.create_task(_every(rhythm.sweep, "sweep", sweeper.step))
@@ -186,7 +191,7 @@ async def _tidy(settings: Settings, database: Database) -> None:
         _log.info("old journal rows were deleted", rows=gone)
 
 
-async def _every(seconds: float, name: str, step: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, name: str, step: Callable[[], Awaitable[object]]) -> None:
     async def loop() -> None:
         while True:
             await step()

@@ -16,6 +16,7 @@ from app.bitrix24.client import PortalClient
 from app.bitrix24.lanes import Lane
 from app.domain.actions import CreateItem, Plan, action_from_json, action_to_json
 from app.domain.facts import Facts
+from app.domain.kept_cards import kept_to_json
 from app.domain.plan import plan
 from app.domain.qualify import qualify
 from app.domain.reading import deal_facts, lead_facts
@@ -216,6 +217,7 @@ class Process:
             facts_digest=judged.facts.digest(),
             verdict={**verdict_to_json(judged.verdict), "decision": judged.verdict.decision},
             plan={"actions": [action["key"] for action in actions], "held": list(judged.plan.held)},
+            snapshot=kept_to_json(judged.snapshot),
         )
         first = waves(judged.plan.actions)[0] if self._live and judged.plan else ()
         going_out = {action.key for action in first}

@@ -45,7 +45,10 @@ class FinishedAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run before its writes. `seen` holds the card's stage, times and people as it was read."""
+    """A run before its writes. `seen` holds the card's stage, times and people as it was read.
+
+    `snapshot` holds the cards behind the facts, as `domain.kept_cards` shortens them.
+    """
 
     card: CardKey
     mode: RunMode
@@ -57,6 +60,7 @@ class NewRun:
     plan: Any = None
     ruleset_version: int | None = None
     journal_id: int | None = None
+    snapshot: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +193,11 @@ async def progress(
 
 async def get(session: ReadSession, run_id: int) -> Run | None:
     return await _RUN.one(session, _RUN.query().where(RunRow.id == run_id))
+
+
+async def snapshot_of(session: ReadSession, run_id: int) -> Any:
+    """The cards behind the run's facts, None where they were not kept. Apart from `get`, since few need so much."""
+    return await session.scalar(select(RunRow.snapshot).where(RunRow.id == run_id))
 
 
 async def actions_of(session: ReadSession, run_id: int) -> list[KeptAction]:
