@@ -65,6 +65,8 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         log_config=None,
         # A stranger's broken request is worth no line: thousands a second would fill the disk.
         log_level="error",
+        # A stranger's broken request is worth no line: thousands a second would fill the disk.
+        log_level="error",
         access_log=False,
         server_header=False,
         # Else everybody could choose for each request where it comes from, and so never be made to wait.

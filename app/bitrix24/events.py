@@ -6,7 +6,7 @@ signed, not ordered, and may come twice (docs: events/index). Checking the token
 
 Lenient: only the event's name is always needed, and the id where the event is about a card; every other key may be
 missing. Strict about what hurts later: nesting over 5, over 1,000 keys, text that is not UTF-8, NUL characters,
-ids that are not positive or absurdly large.
+ids that are not positive or absurdly large, event names that are no names.
 """
 
 import re
@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 MOST_KEYS: Final = 1000
 DEEPEST: Final = 5
 LARGEST_ID: Final = 10**15
+LARGEST_TYPE: Final = 2**31 - 1
 _LONGEST_NAME: Final = 100
 _LONGEST_NUMBER: Final = 16
 _LONGEST_KEY: Final = 300
@@ -73,7 +74,7 @@ class Event:
 
     def redacted(self) -> str:
         """The body for storing: form-encoded, without any token."""
-        return _redacted(self.body)
+        return _redacted(self.body, self.application_token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class RobotCall:
 
     def redacted(self) -> str:
         """The body for storing: form-encoded, without any token."""
-        return _redacted(self.body)
+        return _redacted(self.body, self.application_token)
 
 
 _TYPES: Final = {"LEAD": 1, "DEAL": 2, "CONTACT": 3, "COMPANY": 4, "QUOTE": 7}
@@ -127,6 +128,7 @@ _OF_ONE_TYPE: Final = re.compile(r"(ONCRMDYNAMICITEM(?:ADD|UPDATE|DELETE))_(\d{1
 _DOCUMENT: Final = re.compile(r"(?:DYNAMIC_(?P<type>\d{1,9})|(?P<name>[A-Z_]{1,40}))_(?P<id>\d{1,16})", re.ASCII)
 _DOCUMENT_TYPES: Final = {**_TYPES, "SMART_INVOICE": _INVOICE}
 _SAFE_AUTH: Final = frozenset({"auth[domain]", "auth[member_id]", "auth[client_endpoint]", "auth[server_endpoint]"})
+_NAME: Final = re.compile(r"[A-Z0-9_]+", re.ASCII)
 _TOKENS: Final = re.compile(r"token|secret|auth_id|refresh_id|password|sessid", re.IGNORECASE)
 
 
@@ -148,11 +150,14 @@ def parse(body: bytes, query: str = "") -> Event | RobotCall:
 def _event(name: str, told: Mapping[str, Any], auth: Mapping[str, Any], body: bytes) -> Event:
     if len(name) > _LONGEST_NAME:
         raise BadEvent("the event name is too long")
+    token = _text(auth.get("application_token"))
+    if name not in _KNOWN and (_NAME.fullmatch(name) is None or (token and token.upper() in name)):
+        raise BadEvent("the event name is of no known form")
     data = _map(told.get("data"))
     fields = _map(data.get("FIELDS")) or data
     (subject, change, type_id), suffix = _meaning(name)
     if subject is Subject.CARD and type_id is None:
-        type_id = suffix or _identifier(fields.get("ENTITY_TYPE_ID"), "the entity type id")
+        type_id = suffix or _identifier(fields.get("ENTITY_TYPE_ID"), "the entity type id", LARGEST_TYPE)
         if type_id is None:
             raise BadEvent("the event does not say which type of card it is about")
     raw_id = fields.get("ID", data.get("ID"))
@@ -167,7 +172,7 @@ def _event(name: str, told: Mapping[str, Any], auth: Mapping[str, Any], body: by
         item_id=item_id,
         member_id=_text(auth.get("member_id")),
         domain=_text(auth.get("domain")),
-        application_token=_text(auth.get("application_token")),
+        application_token=token,
         ts=_perhaps(told.get("ts")),
         data=data,
         body=body,
@@ -262,8 +267,11 @@ def _path(raw: bytes) -> tuple[str, ...]:
     return (name, *parts)
 
 
-def _redacted(body: bytes) -> str:
+def _redacted(body: bytes, token: str) -> str:
+    """Without keys that hold secrets, and without the token wherever else somebody put it."""
     kept = [part for part in body.split(b"&") if _may_be_stored(part.partition(b"=")[0])]
+    if token:
+        kept = [part for part in kept if token.lower() not in _decoded(part).lower()]
     return b"&".join(kept).decode("utf-8", "replace")
 
 
@@ -283,20 +291,20 @@ def _text(raw: object) -> str:
     return raw.strip() if isinstance(raw, str) else ""
 
 
-def _perhaps(raw: object) -> int | None:
+def _perhaps(raw: object, largest: int = LARGEST_ID) -> int | None:
     """A positive number, or None for anything else."""
     text = _text(raw)
     if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
         return None
     number = int(text)
-    return number if 0 < number <= LARGEST_ID else None
+    return number if 0 < number <= largest else None
 
 
-def _identifier(raw: object, what: str) -> int | None:
+def _identifier(raw: object, what: str, largest: int = LARGEST_ID) -> int | None:
     """A positive number; None when missing. Raises `BadEvent` for anything else."""
     if raw is None:
         return None
-    number = _perhaps(raw)
+    number = _perhaps(raw, largest)
     if number is None:
         raise BadEvent(f"{what} is not a positive number of a sensible size")
     return number

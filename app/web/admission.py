@@ -5,6 +5,7 @@ that second reading is shared and at most one a second, so hostile traffic can't
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from app.web.signing import SigningKey, same
 
 REFRESH_SECONDS = 5.0
 MISS_SECONDS = 1.0
+# 32 hexadecimal digits as far as anybody has seen. It is kept for good, so nothing long or strange is taken for one.
+_MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Admission:
     def _match_unnamed(self, claim: Claim) -> Gate | Foreign | None:
         """The delivery names a member_id that no portal has: one that has none yet may take it."""
         holders = self._holders(claim.token)
-        nameless = [gate for gate in holders if gate.member_id is None]
+        nameless = [gate for gate in holders if gate.member_id is None and _MEMBER_ID.fullmatch(claim.member_id)]
         nameless.sort(key=lambda gate: gate.domain.lower() != claim.domain.lower())
         if nameless:
             return nameless[0]

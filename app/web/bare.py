@@ -3,6 +3,7 @@
 Used by `intake.py` only; everything else goes through FastAPI.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -15,6 +16,8 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 64 * 1024
 """Bytes; a delivery of the portal has well under one thousand."""
+PATIENCE = 10.0
+"""Seconds for a body to come whole: whoever sends a byte now and then must not hold memory for ever."""
 _FORM = b"application/x-www-form-urlencoded"
 
 
@@ -48,6 +51,7 @@ class Answer:
 _CLOSE = ((b"connection", b"close"),)
 TOO_LARGE = Answer(413, "The body is larger than 64 KiB.\n", _CLOSE)
 NOT_A_FORM = Answer(400, "The body must be application/x-www-form-urlencoded.\n", _CLOSE)
+TOO_SLOW = Answer(408, "The body did not come within ten seconds.\n", _CLOSE)
 WRONG_METHOD = Answer(405, "Only POST is answered here.\n", ((b"allow", b"POST"), *_CLOSE))
 
 
@@ -68,8 +72,16 @@ def refusal_by_head(scope: Scope) -> Answer | None:
     return None if form else NOT_A_FORM
 
 
-async def read_body(receive: Receive) -> bytes | Answer | None:
-    """The whole body, TOO_LARGE as soon as it is, or None when the sender hung up."""
+async def read_body(receive: Receive, *, patience: float = PATIENCE) -> bytes | Answer | None:
+    """The whole body, TOO_LARGE as soon as it is, TOO_SLOW after `patience`, None when the sender hung up."""
+    try:
+        async with asyncio.timeout(patience):
+            return await _whole(receive)
+    except TimeoutError:
+        return TOO_SLOW
+
+
+async def _whole(receive: Receive) -> bytes | Answer | None:
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         whole: bytes = message.get("body", b"")

@@ -32,7 +32,7 @@ class Measures:
             "ogon_flush_rows", "Deliveries that shared one commit", buckets=_FLUSH_SIZES, registry=self.registry
         )
         self._by_status = {
-            status: self._deliveries.labels(str(status)) for status in (200, 400, 403, 404, 405, 413, 503)
+            status: self._deliveries.labels(str(status)) for status in (200, 400, 403, 404, 405, 408, 413, 503)
         }
         self._undispatched = self._gauge("ogon_journal_undispatched", "Journal rows that wait for dispatch")
         self._oldest = self._gauge("ogon_journal_oldest_seconds", "Age of the oldest journal row that waits")

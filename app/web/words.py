@@ -84,6 +84,7 @@ FOREIGN = _(
 PARSER_REASONS = (
     _("neither an event nor a robot call: no event name and no document"),
     _("the event name is too long"),
+    _("the event name is of no known form"),
     _("the event does not say which type of card it is about"),
     _("the event does not say which object it is about"),
     _("the document of the robot call is of no known form"),

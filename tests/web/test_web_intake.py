@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 from web_delivery import DOMAIN, OTHER_TOKEN, TOKEN, deliver, event_body
 
 from app.main import create_app
@@ -20,6 +22,7 @@ from app.store.portals import Portal
 from app.store.secret_box import secret_box
 from app.texts import catalogue
 from app.web.admission import robot_path
+from app.web.bare import TOO_SLOW, read_body
 from app.web.keys import signing_secret
 
 pytestmark = pytest.mark.anyio
@@ -135,6 +138,12 @@ async def test_a_right_token_with_a_foreign_member_id_is_kept_for_the_admin(
         pytest.param(event_body("ONTASKADD"), "Unknown event: take it off", id="unknown event"),
         pytest.param(event_body(card_id="seven"), "not a positive number", id="id is no number"),
         pytest.param(event_body(card_id="-7"), "not a positive number", id="negative id"),
+        pytest.param(event_body("ON'; DROP"), "of no known form", id="an event of no name"),
+        pytest.param(
+            event_body("ONCRMDYNAMICITEMADD") + "&data[FIELDS][ENTITY_TYPE_ID]=2147483648",
+            "entity type id is not a positive number",
+            id="a type larger than any",
+        ),
         pytest.param(f"event=ONCRMLEADADD&auth[application_token]={TOKEN}", "which object", id="no id"),
         pytest.param(f"auth[application_token]={TOKEN}", "neither an event", id="no event"),
     ],
@@ -216,6 +225,16 @@ async def test_a_sender_who_hangs_up_leaves_nothing(app, database: Database) -> 
     assert await stored(database) == []
 
 
+async def test_a_body_that_never_comes_whole_is_given_up() -> None:
+    never = asyncio.Event()
+
+    async def receive() -> dict:
+        await never.wait()
+        return {}
+
+    assert await read_body(receive, patience=0.01) is TOO_SLOW
+
+
 async def test_many_at_once_are_all_stored(client: httpx.AsyncClient, database: Database) -> None:
     answers = await asyncio.gather(*(deliver(client, event_body("ONCRMLEADUPDATE", n)) for n in range(1, 61)))
     assert {answer.status_code for answer in answers} == {200}
@@ -225,9 +244,9 @@ async def test_many_at_once_are_all_stored(client: httpx.AsyncClient, database: 
 async def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    monster = event_body("ONCRMDYNAMICITEMADD", 5) + "&data[FIELDS][ENTITY_TYPE_ID]=99999999999"
-    bodies = [event_body("ONCRMLEADUPDATE", 1), monster, event_body("ONCRMLEADUPDATE", 2)]
-    answers = await asyncio.gather(*(deliver(client, body) for body in bodies))
+    async with database.writing() as session:
+        await session.execute(text("ALTER TABLE journal ADD CHECK (card_id <> 5)"))
+    answers = await asyncio.gather(*(deliver(client, event_body("ONCRMLEADUPDATE", n)) for n in (1, 5, 2)))
     assert [answer.status_code for answer in answers] == [200, 400, 200]
     assert sorted(entry.card_id or 0 for entry in await stored(database)) == [1, 2]
 
@@ -299,6 +318,48 @@ async def test_a_portal_without_member_id_takes_that_of_its_first_delivery(
         assert (await portals.get(session, young.id)).member_id == ELSEWHERE
     assert (await deliver(client, event_body(**(said | {"member_id": "e" * 32})))).status_code == 403
     assert (await deliver(client, event_body(**(said | {"domain": "moved.example"})))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        pytest.param("1 OR 1=1", id="no name"),
+        pytest.param("é" * 20, id="not of latin letters"),
+        pytest.param("f" * 65, id="long"),
+        pytest.param(random.Random(1).randbytes(20_000).hex(), id="too long for any index"),
+    ],
+)
+async def test_a_strange_member_id_is_not_kept(
+    client: httpx.AsyncClient, app, database: Database, web_settings: Settings, strange: str
+) -> None:
+    async with database.writing() as session:
+        young = await portals.add(
+            session,
+            secret_box(web_settings),
+            webhook=SecretStr("https://young.example/rest/1/code00001/"),
+            application_tokens=[SecretStr("young-token")],
+        )
+    await read_anew(app)
+    said = {"member_id": strange, "domain": "young.example", "application_token": "young-token"}
+    assert (await deliver(client, event_body(**said))).status_code == 403
+    async with database.reading() as session:
+        assert (await portals.get(session, young.id)).member_id is None
+    (entry,) = await stored(database)
+    assert "no portal with this member_id" in (entry.rejected or "")
+    assert await unswept(database) == []
+
+
+async def test_the_token_is_not_stored_wherever_it_stands(client: httpx.AsyncClient, database: Database) -> None:
+    for body in (
+        event_body("ONTASKADD", card_id=TOKEN) + f"&data[note]=x{TOKEN.upper()}x&{TOKEN}=1",
+        event_body(domain=f"https://{TOKEN}.example", member_id=ELSEWHERE),
+        event_body(f"ON_{TOKEN}"),
+        event_body("ONPLAIN", application_token=OTHER_TOKEN) + f"&event=ON{OTHER_TOKEN}",
+    ):
+        await deliver(client, body)
+    entries = await stored(database)
+    assert len(entries) == 4
+    assert "token" not in str(entries).replace("The token is right", "").replace("a token of its own", "").lower()
 
 
 async def test_a_portal_added_while_running_is_found(
