@@ -76,6 +76,33 @@ async def test_two_portals_with_cards_of_the_same_numbers_do_not_mix(story: Stor
         assert len(other.deals_of(theirs)) == 1
 
 
+async def test_a_portal_that_answers_nobody_holds_up_no_other(story: Story) -> None:
+    """More cards of the silent portal than a worker judges at a time, all of them urgent."""
+    async with neighbour(story) as silent:
+        await story.restart_worker(worker_concurrency=2)
+        silent.fault("hang", times=None, seconds=20)
+        theirs = [silent.add(LEAD, **person(number), **TARGET, **FITS) for number in range(3)]
+
+        async def waited_for() -> bool:
+            return silent.portal.stats.faults > 0
+
+        await silent.until(waited_for)
+        ours = [story.add(LEAD, **person(number), **TARGET, **FITS) for number in range(2)]
+
+        async def judged() -> bool:
+            return all(story.lead(one)["stageId"] == "CONVERTED" for one in ours)
+
+        await story.until(judged)
+        assert {silent.lead(one)["stageId"] for one in theirs} == {"NEW"}
+
+        await story.stop_worker()
+        silent.portal.faults.clear()
+        await story.restart_worker(worker_concurrency=200)
+        await silent.settled()
+        assert [len(silent.deals_of(one)) for one in theirs] == [1] * len(theirs)
+        assert len(silent.portal.items(COMPANY)) == len(theirs)
+
+
 async def test_what_is_not_understood_harms_nobody_and_the_admin_sees_it(story: Story) -> None:
     lead_id = story.add(LEAD, **person(1), **SMALL, **FITS_NOT)
     proof = {
