@@ -22,7 +22,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help install dev demo test check format texts bench-intake bench-burst lock clean
+.PHONY: help install dev demo test api-check check format texts bench-intake bench-burst lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ demo: install ## real leads through the whole service; ARGS="--leads 50 --exit" 
 
 test: dev ## everything that must hold, in parallel
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+
+api-check: dev ## the whole API asked as its OpenAPI document says and otherwise; API_CHECK_SECONDS, API_CHECK_SEED
+	$(BIN)/python -m pytest tests/web/api_check.py
 
 check: dev ## what CI checks: format, lint, types, import borders
 	$(BIN)/ruff format --check .

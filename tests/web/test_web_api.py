@@ -18,6 +18,7 @@ from app.store.secret_box import secret_box
 pytestmark = pytest.mark.anyio
 
 ADMIN = {"authorization": "Bearer admin-token-of-the-tests"}
+JSON = {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize(
@@ -224,3 +225,30 @@ async def test_the_document_lists_the_api(client: httpx.AsyncClient) -> None:
         document["paths"]
     )
     assert "/login" not in document["paths"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("/cards?portal=99999999999", id="a portal beyond the database's numbers"),
+        pytest.param("/cards/lead/1?before_run=99999999999999999999", id="a run beyond them"),
+        pytest.param("/completeness?day=0", id="seconds since 1970 for a day"),
+        pytest.param("/audit?since=0", id="seconds since 1970 for a moment"),
+    ],
+)
+async def test_values_that_cannot_be_are_told_by_name(client: httpx.AsyncClient, query: str) -> None:
+    answer = await client.get(f"/api/v1{query}", headers=ADMIN)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["path"] == f"query.{query.partition('?')[2].partition('=')[0]}"
+
+
+async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/api/v1/tokens", headers=ADMIN)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST"
+
+
+async def test_a_body_that_is_no_text_is_no_defect(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/tokens", headers=ADMIN | JSON, content=b"\x80...")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_body"

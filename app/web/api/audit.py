@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.store import audit
 from app.store.audit import AuditFilter
 from app.web.access import AsAdmin
+from app.web.api.queries import Moment
 from app.web.asking import LARGEST_ID
 from app.web.state import Web
 
@@ -53,8 +54,8 @@ async def list_changes(
     ] = None,
     subject: _Text = None,
     portal: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only of this portal.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this moment on, with offset.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this moment, with offset.")] = None,
+    since: Annotated[Moment | None, Query(description="From this moment on, with offset.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this moment, with offset.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="Only older than this one.")] = None,
 ) -> AuditPage:

@@ -12,14 +12,12 @@ from app.reports.past_deals import PastDeals, Share, past_deals
 from app.store import completeness
 from app.store.database import ReadSession
 from app.store.rules_in_force import rules_in_force
-from app.web.api.queries import Day, in_order
+from app.web.api.queries import LARGEST_PORTAL, Day, in_order
 from app.web.asking import portal_asked
 from app.web.problems import ProblemAnswer, WebProblem
 from app.web.state import Web, WebState
 
-router = APIRouter(
-    prefix="/calculator", tags=["rules"], responses={code: {"model": ProblemAnswer} for code in (400, 404)}
-)
+router = APIRouter(prefix="/calculator", tags=["rules"], responses={404: {"model": ProblemAnswer}})
 
 _USUAL_MONTHS = 12
 # The bounds are checked by the domain, which says what to give instead.
@@ -38,7 +36,7 @@ class MinimumQuestion(BaseModel):
     deals_a_month: _Deals = Field(description="Deals closed in an ordinary month, an average too.", examples=[100])
     since: Day | None = Field(default=None, description="Past deals made from this day on; a year back if left out.")
     until: Day | None = Field(default=None, description="Past deals made up to this day; today if left out.")
-    portal: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Needed when there are several.")
+    portal: int | None = Field(default=None, ge=1, le=LARGEST_PORTAL, description="Needed when there are several.")
 
 
 class ShareBelow(BaseModel):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from app.store.cards import CardKey, CardState
 from app.texts import catalogue
 from app.web.access import AsHead
+from app.web.api.queries import LARGEST_NUMBER, Limit, WhichPortal
 from app.web.asking import (
     LARGEST_ID,
     Grade,
@@ -30,7 +31,6 @@ router = APIRouter(prefix="/cards", tags=["cards"], responses={404: {"model": Pr
 
 CardId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The card's id in the portal.")]
 CardKind = Annotated[TypeName, Path(description="lead or 1, deal or 2.")]
-WhichPortal = Annotated[int | None, Query(description="Our number of the portal; needed when there are several.")]
 
 
 @router.get("")
@@ -44,7 +44,7 @@ async def list_cards(
     state: Annotated[CardState | None, Query(description="E.g. parked: cards that wait for a replay.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of the title, or the card's id.")] = "",
     portal: WhichPortal = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Limit = 50,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> CardPage:
     """Cards, the last judged first."""
@@ -65,7 +65,9 @@ async def card_story(
     id: CardId,  # noqa: A002 - the API's word
     portal: WhichPortal = None,
     runs: Annotated[int, Query(ge=1, le=200, description="How many runs to tell of.")] = 20,
-    before_run: Annotated[int | None, Query(ge=1, description="Only runs older than this one.")] = None,
+    before_run: Annotated[
+        int | None, Query(ge=1, le=LARGEST_NUMBER, description="Only runs older than this one.")
+    ] = None,
 ) -> Story:
     """The whole story of one card: what was known, what was found, what was planned, what came of it."""
     type_id = entity_type_id(type)

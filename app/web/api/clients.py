@@ -22,9 +22,7 @@ from app.web.problems import ProblemAnswer
 from app.web.rendering import language_of
 from app.web.state import Web
 
-router = APIRouter(
-    prefix="/clients", tags=["reports"], responses={code: {"model": ProblemAnswer} for code in (400, 404)}
-)
+router = APIRouter(prefix="/clients", tags=["reports"], responses={404: {"model": ProblemAnswer}})
 
 _USUAL_MONTHS = 36
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.store import completeness
 from app.store.completeness import Completeness, Reason
+from app.web.api.queries import Day, WhichPortal
 from app.web.asking import portal_asked
 from app.web.problems import ProblemAnswer
 from app.web.shapes import TYPE_NAMES, CardType
@@ -50,8 +51,8 @@ class DayOfPortal(BaseModel):
 async def day_of_portal(
     web: Web,
     *,
-    day: Annotated[date | None, Query(description="YYYY-MM-DD; today by the portal's clock if left out.")] = None,
-    portal: Annotated[int | None, Query(description="Our number of the portal; needed when there are several.")] = None,
+    day: Annotated[Day | None, Query(description="YYYY-MM-DD; today by the portal's clock if left out.")] = None,
+    portal: WhichPortal = None,
 ) -> DayOfPortal:
     """Cards changed in the portal, events heard, cards judged, found only by the sweep, parked, difference.
 

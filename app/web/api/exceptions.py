@@ -18,9 +18,7 @@ from app.web.problems import ProblemAnswer
 from app.web.rendering import language_of, said
 from app.web.state import Web
 
-router = APIRouter(
-    prefix="/exceptions", tags=["reports"], responses={code: {"model": ProblemAnswer} for code in (400, 404)}
-)
+router = APIRouter(prefix="/exceptions", tags=["reports"], responses={404: {"model": ProblemAnswer}})
 
 
 class ExceptionLine(BaseModel):

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.store import counters, journal, portals
+from app.web.api.queries import LARGEST_PORTAL, Before, Limit
 from app.web.shapes import PortalLine, RejectedPage
 from app.web.state import Web
 from app.web.story import rejected_line
@@ -24,9 +25,9 @@ async def list_portals(web: Web) -> list[PortalLine]:
 async def list_rejected(
     web: Web,
     *,
-    portal: Annotated[int | None, Query(description="Only of this portal.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    before: Annotated[int | None, Query(ge=1, description="Only older than this one.")] = None,
+    portal: Annotated[int | None, Query(ge=1, le=LARGEST_PORTAL, description="Only of this portal.")] = None,
+    limit: Limit = 50,
+    before: Before = None,
 ) -> RejectedPage:
     """Deliveries that proved themselves and could not be used, with the reason; and counts of all others."""
     async with web.database.reading() as session:

@@ -10,7 +10,7 @@ from app.web.problems import ProblemAnswer
 router = APIRouter(
     prefix="/api/v1",
     dependencies=[Depends(scheme), Depends(as_viewer)],
-    responses={code: {"model": ProblemAnswer} for code in (401, 403, 422, 429, 503)},
+    responses={code: {"model": ProblemAnswer} for code in (400, 401, 403, 422, 429, 503)},
 )
 router.include_router(cards.router)
 router.include_router(portals.router)
