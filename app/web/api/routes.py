@@ -3,7 +3,19 @@
 from fastapi import APIRouter, Depends
 
 from app.web.access import as_viewer
-from app.web.api import audit, calculator, cards, clients, completeness, exceptions, portals, tokens
+from app.web.api import (
+    audit,
+    calculator,
+    cards,
+    clients,
+    completeness,
+    effects,
+    exceptions,
+    portals,
+    reviews,
+    rules,
+    tokens,
+)
 from app.web.bearer import scheme
 from app.web.problems import ProblemAnswer
 
@@ -15,8 +27,11 @@ router = APIRouter(
 router.include_router(cards.router)
 router.include_router(portals.router)
 router.include_router(completeness.router)
+router.include_router(rules.router)
 router.include_router(tokens.router)
 router.include_router(audit.router)
 router.include_router(calculator.router)
 router.include_router(clients.router)
 router.include_router(exceptions.router)
+router.include_router(effects.router)
+router.include_router(reviews.router)
