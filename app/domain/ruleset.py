@@ -155,7 +155,7 @@ STAYS = Route(pipeline=None)
 
 @dataclass(frozen=True, slots=True)
 class Nurture:
-    """How a company of the nurture group is marked."""
+    """The mark of a company that has no fitting request yet."""
 
     segment_field: str = "UF_CRM_OGON_SEGMENT"
     """The company's field that marks it."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 def json_text(value: Any) -> str:
     """`value` as JSON that jsonb accepts. Raises TypeError for what is not JSON, ValueError for NaN."""
-    return json.dumps(_storable(value), ensure_ascii=False, allow_nan=False)
+    return json.dumps(storable(value), ensure_ascii=False, allow_nan=False)
 
 
 def storable_text(text: str) -> str:
@@ -18,14 +18,15 @@ def storable_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """JSON values without what PostgreSQL cannot keep."""
     match value:
         case str():
             return storable_text(value)
         case dict():
             pairs = cast("dict[Any, Any]", value).items()
-            return {_storable(key) if isinstance(key, str) else key: _storable(item) for key, item in pairs}
+            return {storable(key) if isinstance(key, str) else key: storable(item) for key, item in pairs}
         case list() | tuple():
-            return [_storable(item) for item in cast("list[Any]", value)]
+            return [storable(item) for item in cast("list[Any]", value)]
         case _:
             return value

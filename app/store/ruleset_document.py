@@ -6,9 +6,9 @@ The domain keeps plain dataclasses; here pydantic reads and writes them. Called 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from app.domain.check_ruleset import WHOLE, check_ruleset, in_order
 from app.domain.messages import Message, in_english, message
@@ -20,7 +20,12 @@ from app.errors import OgonError
 DOCUMENT_CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", allow_inf_nan=False)
 """For models that hold a ruleset: reaches down to the domain's dataclasses, which have no pydantic of their own."""
 
-RulesetDocument: TypeAlias = SkipValidation[Ruleset]
+
+def _as_it_came(document: Any, _validate: ValidatorFunctionWrapHandler) -> Any:
+    return document
+
+
+RulesetDocument: TypeAlias = Annotated[Ruleset, WrapValidator(_as_it_came)]
 """For the API's models: described in the reference as what it is, and handed over as the bare JSON that came."""
 
 _ROOT = "ruleset"
