@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.domain.messages import Message, in_english, message
 from app.errors import OgonError
@@ -69,7 +70,9 @@ class WebProblem(OgonError):  # noqa: N818 - it is a problem to show, not a faul
         self.more = more or {}
 
 
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _BY_STATUS = {
+    400: ("invalid_body", message("The body of the request cannot be read: check that it is whole and in UTF-8.")),
     404: ("not_found", message("There is nothing at this address.")),
     405: ("method_not_allowed", message("This address does not answer this method; /docs says which it answers.")),
 }
@@ -130,7 +133,21 @@ def _path(item: Any) -> str:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, said = _BY_STATUS.get(error.status_code, ("http_error", message("{detail}", detail=str(error.detail))))
-    return _answer(request, WebProblem(error.status_code, code, said), headers=dict(error.headers or {}) or None)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return _answer(request, WebProblem(error.status_code, code, said), headers=headers or None)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that the address answers: the framework names those of the first route only."""
+    routes: Sequence[Any] = request.app.routes
+
+    def answered(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in routes)
+
+    return [method for method in _METHODS if answered(method)]
 
 
 async def _defect(request: Request, error: Exception) -> Response:
