@@ -21,6 +21,7 @@ from app.store.database import Database, open_database
 from app.store.migrate import migrate
 from app.store.rules_in_force import ensure_first_version
 from app.store.secret_box import secret_box
+from app.web.short_heads import protocol
 from app.worker import STEADY, Rhythm, run_worker
 
 try:
@@ -62,9 +63,8 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
+        http=protocol,
         log_config=None,
-        # A stranger's broken request is worth no line: thousands a second would fill the disk.
-        log_level="error",
         # A stranger's broken request is worth no line: thousands a second would fill the disk.
         log_level="error",
         access_log=False,
