@@ -5,7 +5,8 @@ e-mail; among equals the oldest. Reads only.
 
 A phone or an e-mail on a company reuses that company whatever the lead calls it: a title is typed anew each time,
 a phone is not. A contact's company is a weaker sign: it counts only when the contact has just one company and the
-lead names none or the same.
+lead names none or the same. So is a company that we made for another lead with the same phone or e-mail: it counts
+because that lead's conversion may have been cut off, or be parked, before there was a contact to be found by.
 """
 
 import re
@@ -25,6 +26,8 @@ from app.pipeline.reads import REFUSALS, has_values, listing, mapping, number, o
 
 _OLDEST: Final = 20
 """Candidates read of one search, oldest first."""
+_NEWEST: Final = 5
+"""Other leads of the same people whose company is looked for."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _LEGAL_FORMS: Final = frozenset(("ооо", "оао", "зао", "пао", "ао", "ип", "гк", "llc", "ltd", "inc", "jsc", "gmbh"))
 _How = Literal["linked", "origin", "phone", "email"]
@@ -70,7 +73,7 @@ class _Search:
         """Deals made from this lead, in the portal's own interface too, or marked by us."""
         async with together() as group:
             made = group.create_task(self._ids(Entity.DEAL, {"leadId": self._lead_id}))
-            marked = group.create_task(self._ids(Entity.DEAL, self._mark()))
+            marked = group.create_task(self._ids(Entity.DEAL, _mark(self._lead_id)))
         return tuple(sorted({*made.result(), *marked.result()}))
 
     async def lead_rows(self) -> tuple[Mapping[str, Any], ...]:
@@ -85,10 +88,13 @@ class _Search:
         async with together() as group:
             companies = group.create_task(self._companies())
             contacts = group.create_task(self._contacts())
+            others = group.create_task(self._leads_alike())
         company, found = companies.result(), contacts.result()
         contact = _preferred(found, company)
         if company is None and contact is not None:
             company = await self._company_of(contact)
+        if company is None and others.result():
+            company = await self._company_made_for(others.result())
         return company, contact
 
     async def _companies(self) -> Found | None:
@@ -120,10 +126,27 @@ class _Search:
             return None
         return Found(company_id, contact.how, company)
 
+    async def _leads_alike(self) -> list[int]:
+        """Other leads of the same people, while this one has no company."""
+        if link(self._lead.get("companyId")):
+            return []
+        async with together() as group:
+            phone = group.create_task(self._same_comm(Entity.LEAD, "PHONE", self._comms.phones))
+            email = group.create_task(self._same_comm(Entity.LEAD, "EMAIL", self._comms.emails))
+        return sorted({*phone.result(), *email.result()} - {self._lead_id})
+
+    async def _company_made_for(self, leads: Sequence[int]) -> Found | None:
+        async with together() as group:
+            asked = [group.create_task(self._ids(Entity.COMPANY, _mark(one))) for one in leads[-_NEWEST:]]
+        marked = [_Candidate(one, "origin") for task in asked for one in task.result()]
+        found = await self._cards(Entity.COMPANY, marked)
+        named = self._lead.get("companyTitle")
+        return next((one for one in found if not _is_ours(one.card) and _same_name(named, _title(one))), None)
+
     async def _candidates(self, entity: Entity) -> list[_Candidate]:
         """Ids by origin mark, phone and e-mail, all asked at once, the most trusted first and each once."""
         async with together() as group:
-            origin = group.create_task(self._ids(entity, self._mark()))
+            origin = group.create_task(self._ids(entity, _mark(self._lead_id)))
             phone = group.create_task(self._same_comm(entity, "PHONE", self._comms.phones))
             email = group.create_task(self._same_comm(entity, "EMAIL", self._comms.emails))
         found: dict[int, _Candidate] = {}
@@ -163,8 +186,10 @@ class _Search:
         answer = await self._client.call("crm.duplicate.findbycomm", params, lane=self._lane)
         return [number(item) for item in listing(mapping(answer).get(entity.name))]
 
-    def _mark(self) -> dict[str, str]:
-        return {"originatorId": ORIGINATOR, "originId": f"lead-{self._lead_id}"}
+
+def _mark(lead_id: int) -> dict[str, str]:
+    """What every card carries that was made of this lead."""
+    return {"originatorId": ORIGINATOR, "originId": f"lead-{lead_id}"}
 
 
 def _by_trust(origin: list[int], phone: list[int], email: list[int]) -> tuple[tuple[_How, list[int]], ...]:
@@ -177,6 +202,10 @@ def _preferred(contacts: Sequence[Found], company: Found | None) -> Found | None
         return next(iter(contacts), None)
     alike = [one for one in contacts if one.how == contacts[0].how]
     return next((one for one in alike if company.id in _companies(one.card or {})), contacts[0])
+
+
+def _title(company: Found) -> object:
+    return (company.card or {}).get("title")
 
 
 def _companies(contact: RawCard) -> set[int]:

@@ -68,3 +68,22 @@ async def test_a_lead_of_a_client_who_is_there_with_other_figures_is_told_once(s
     # Once linked, the company says another figure than the lead; the decision is the same for the same reasons.
     assert story.lead(lead_id)["companyId"] == company
     assert len(story.comments(LEAD, lead_id)) == 1
+
+
+async def test_a_conversion_cut_off_after_its_company_does_not_make_the_next_lead_make_another(story: Story) -> None:
+    story.portal.require(CONTACT, "post")
+    stuck = story.add(LEAD, **person(1), **TARGET, **FITS)
+    await story.settled()
+    assert len(story.portal.items(COMPANY)) == 1
+    assert (await story.told("lead", stuck))["card"]["state"] == "parked"
+
+    again = story.add(LEAD, **person(1), **TARGET, **FITS, post="Главный энергетик")
+    named_otherwise = story.add(LEAD, **person(1), **TARGET, **FITS, post="Инженер")
+    story.edit(LEAD, named_otherwise, companyTitle="АО «Другое»")
+    await story.settled()
+    del story.portal.world.mandatory[CONTACT]
+    await story.replay("lead", stuck)
+    await story.settled()
+    assert story.deal_of(stuck)["companyId"] == story.deal_of(again)["companyId"]
+    assert story.deal_of(named_otherwise)["companyId"] != story.deal_of(again)["companyId"]
+    assert (len(story.portal.items(COMPANY)), len(story.portal.items(CONTACT))) == (2, 1)
