@@ -9,10 +9,8 @@ from app.web.api import (
     cards,
     clients,
     completeness,
-    effects,
     exceptions,
     portals,
-    reviews,
     rules,
     tokens,
 )
@@ -33,5 +31,3 @@ router.include_router(audit.router)
 router.include_router(calculator.router)
 router.include_router(clients.router)
 router.include_router(exceptions.router)
-router.include_router(effects.router)
-router.include_router(reviews.router)
