@@ -9,7 +9,9 @@ The same in short stands among the tests, see `test_chaos.py`.
 
 import argparse
 import asyncio
+import logging
 import random
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.sandbox.limits import Limits
+from app.store.embedded import wait_stopped
 from tests.chaos.storm import Tally, Weather, storm
 
 _SHOWN = 50
@@ -40,11 +43,15 @@ def main() -> int:
         limits=Limits(requests_per_second=50, burst=1000) if arguments.fast else Limits(),
     )
     out.print(f"Seed {seed}: {weather.cards} leads and deals in {weather.seconds:.0f} s; then it heals by itself.")
+    # The emulated portal's server complains of each answer that a fault breaks.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing" not in record.getMessage())
     # Kept when something is amiss: the logs of all processes, and the database.
     directory = Path(tempfile.mkdtemp(prefix="ogon-chaos-"))
     tally = asyncio.run(_watched(weather, directory))
     _show(tally)
     if not tally.found:
+        wait_stopped(directory)
+        shutil.rmtree(directory)
         return 0
     out.print(f"[red]{len(tally.found)} findings[/red]; logs and database: {directory}", soft_wrap=True)
     for found in tally.found[:_SHOWN]:
