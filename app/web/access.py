@@ -42,11 +42,11 @@ async def admitted(web: WebState, request: Request, given: str) -> Caller:
     """Whose token this is. Raises WebProblem: 401 for a wrong or ended one, 429 after too many wrong ones."""
     may_try(web, request)
     caller = await _caller_with(web, given)
+    # Once more before the answer: of many guesses sent side by side, all were let in before the first was found wrong.
+    may_try(web, request)
     if caller is None:
         web.visits.failed(source_of(request))
         raise _unknown(web, given)
-    # Once more: of many guesses sent side by side, all were let in before the first was found wrong.
-    may_try(web, request)
     return caller
 
 
