@@ -26,7 +26,7 @@ from app.domain.ruleset import Ruleset
 from app.domain.snapshot import Entity, PortalDictionary, Semantics
 from app.store import dictionary_document, recorded_cards
 from app.store.recorded_cards import Period, Place, RecordedCard
-from app.store.ruleset_document import RulesetInvalid, ruleset_from_document
+from app.store.ruleset_document import RulesetInvalid, kept_ruleset
 
 _NICENESS = 10
 _SEMANTICS: dict[str | None, Semantics] = {"S": "success", "F": "failure", "P": "process"}
@@ -179,11 +179,11 @@ def order_of(told: dict[str, Any]) -> Order:
     rules: dict[int, Ruleset] = {}
     for version, document in told["rules"]:
         with suppress(RulesetInvalid):
-            rules[version] = ruleset_from_document({**document, "version": version})
+            rules[version] = kept_ruleset(document, version)
     dictionary = told["dictionary"]
     return Order(
         Period(portal_id, datetime.fromisoformat(since), datetime.fromisoformat(until)),
-        ruleset_from_document(told["draft"]),
+        kept_ruleset(told["draft"], told["draft"]["version"]),
         rules,
         dictionary_document.from_json(dictionary) if dictionary else PortalDictionary(0, UTC),
     )

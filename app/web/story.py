@@ -78,14 +78,15 @@ class Teller:
             journal_id=run.journal_id,
             ruleset_version=run.ruleset_version,
             seen=run.seen,
-            verdict=self._verdict(_mapping(run.verdict)) if run.verdict else None,
-            facts=self._facts(run.facts),
+            verdict=self.verdict(_mapping(run.verdict)) if run.verdict else None,
+            facts=self.facts(run.facts),
             actions=[_action(action) for action in chapter.actions],
             held=[said(self.texts, held) for held in _list(plan.get("held"))],
             error=run.error,
         )
 
-    def _verdict(self, stored: Stored) -> VerdictView:
+    def verdict(self, stored: Stored) -> VerdictView:
+        """A verdict as `domain.record` writes it."""
         return VerdictView(
             stage=str(stored.get("stage", "")),
             outcome=stored.get("outcome"),
@@ -129,7 +130,8 @@ class Teller:
             return self.texts.gettext(own_words[name])
         return self.texts.say(called(name))
 
-    def _facts(self, stored: Any) -> list[FactView]:
+    def facts(self, stored: Any) -> list[FactView]:
+        """Facts as `Facts.to_json` writes them."""
         try:
             facts = list(Facts.from_json(_mapping(stored)).values())
         except (KeyError, TypeError, ValueError, ArithmeticError):
