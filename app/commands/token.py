@@ -20,7 +20,7 @@ commands = typer.Typer(no_args_is_help=True, help="Who may use the API and the p
 
 
 class RoleChoice(StrEnum):
-    """viewer reads; head also replays cards; admin may everything."""
+    """viewer reads; head also acts on single cards; admin may everything."""
 
     viewer = "viewer"
     head = "head"
@@ -33,7 +33,9 @@ _Name = Annotated[str, typer.Argument(help="What the token is called.")]
 @commands.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="Who or what will use it, e.g. 'head of sales'.")],
-    role: Annotated[RoleChoice, typer.Option(help="viewer reads; head also replays cards; admin may everything.")],
+    role: Annotated[
+        RoleChoice, typer.Option(help="viewer reads; head also acts on single cards; admin may everything.")
+    ],
     days: Annotated[
         int | None, typer.Option(min=1, max=tokens.MOST_DAYS, help="After so many days it ends by itself.")
     ] = None,

@@ -39,7 +39,7 @@ class WantedToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=_NAME, description="Who or what will use it.", examples=["head of sales"])
-    role: Role = Field(description="viewer reads; head also replays cards; admin may everything.")
+    role: Role = Field(description="viewer reads; head also acts on single cards; admin may everything.")
     days: Annotated[int, Field(ge=1, le=tokens.MOST_DAYS)] | None = Field(
         default=None, description="After so many days it ends by itself; null: never."
     )
