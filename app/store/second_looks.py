@@ -247,6 +247,10 @@ async def page(session: ReadSession, wanted: LookFilter, *, limit: int, offset: 
     return await _LOOK.all(session, query.limit(limit).offset(offset))
 
 
+async def count(session: ReadSession, wanted: LookFilter) -> int:
+    return await session.scalar(select(func.count()).select_from(SecondLookRow).where(*_conditions(wanted))) or 0
+
+
 async def counts(session: ReadSession, wanted: LookFilter) -> list[Count]:
     """By week and outcome, the newest week first."""
     said = [func.count(case((SecondLookRow.answer == one, literal(1)))) for one in ("right", "wrong")]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from app.store import completeness, counters, flow_figures
+from app.store import completeness, counters, flow_figures, rejudging
 from app.store.completeness import Completeness
 from app.store.database import ReadSession
 from app.store.flow_figures import QUANTILES, Budget, EventToGrade, Lag, Queue
@@ -20,7 +20,10 @@ _DAY = ("changed", "heard", "judged", "only_by_sweep", "parked", "deleted", "wai
 
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
-    """One reading of them all. `days`: today of each portal. `refused` by portal and status."""
+    """One reading of them all. `days`: today of each portal. `refused` by portal and status.
+
+    `to_rejudge`: open cards by portal that the newest rules have not judged yet.
+    """
 
     queue: Queue
     budgets: list[Budget]
@@ -28,6 +31,7 @@ class FlowFigures:
     event_to_grade: EventToGrade
     days: list[Completeness]
     refused: Mapping[tuple[int, str], int]
+    to_rejudge: Mapping[int, int]
 
 
 async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
@@ -45,6 +49,7 @@ async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
         refused={
             (portal, status): counted.get((portal, name), 0) for portal in portals for name, status in _REFUSALS.items()
         },
+        to_rejudge=await rejudging.still_to_judge(session),
     )
 
 
@@ -77,6 +82,9 @@ class FlowMeasures:
             "ogon_completeness_difference", "Cards changed in the portal today and not judged; must be 0", "portal"
         )
         self._day = gauge("ogon_completeness_cards", "Leads and deals of the portal's today", "portal", "figure")
+        self._to_rejudge = gauge(
+            "ogon_rejudging_left", "Open cards that the newest rules have yet to judge again", "portal"
+        )
 
     def show(self, told: FlowFigures, *, now: datetime) -> None:
         """Set the gauges. What there is no figure for, such as the lag before the first sweep, is left out."""
@@ -84,7 +92,7 @@ class FlowMeasures:
         self._running.set(told.queue.running)
         self._queue_age.set((now - told.queue.oldest).total_seconds() if told.queue.oldest else 0)
         of_portals = (self._budget, self._refused, self._lag, self._failures, self._difference, self._day)
-        for labelled in (*of_portals, self._grade):
+        for labelled in (*of_portals, self._to_rejudge, self._grade):
             labelled.clear()
         for budget in told.budgets:
             self._budget.labels(str(budget.portal_id)).set(budget.used)
@@ -101,3 +109,5 @@ class FlowMeasures:
             self._difference.labels(str(day.portal_id)).set(day.difference)
             for figure in _DAY:
                 self._day.labels(str(day.portal_id), figure).set(getattr(day, figure))
+        for portal, left in told.to_rejudge.items():
+            self._to_rejudge.labels(str(portal)).set(left)

@@ -9,8 +9,12 @@ from app.web.api import (
     cards,
     clients,
     completeness,
+    effects,
     exceptions,
     portals,
+    preview,
+    replays,
+    reviews,
     rules,
     tokens,
 )
@@ -31,3 +35,7 @@ router.include_router(audit.router)
 router.include_router(calculator.router)
 router.include_router(clients.router)
 router.include_router(exceptions.router)
+router.include_router(effects.router)
+router.include_router(reviews.router)
+router.include_router(preview.router)
+router.include_router(replays.router)
