@@ -207,28 +207,40 @@ async def renamed_to(webhook: str) -> AsyncIterator[str]:
         yield urlsplit(webhook)._replace(netloc=f"127.0.0.1:{port}").geturl()
 
 
+def ready_for(served: RunningSandbox, settings: Settings, **more: Any) -> Settings:
+    """Settings for a service of this portal."""
+    return settings.model_copy(
+        update={
+            "bitrix24_webhook_url": SecretStr(served.webhook_url),
+            "bitrix24_application_token": (SecretStr(served.portal.application_token),),
+            "bitrix24_requests_per_second": 50.0,
+            "bitrix24_burst": 1000,
+            "admin_token": SecretStr(TOKEN),
+            "secret_key": SecretStr("a key for stories only, nothing else"),
+            "sweep_every": 0,
+            **more,
+        }
+    )
+
+
+async def settled_in(database: Database, settings: Settings) -> int:
+    """The portal with its first rules; our number of it."""
+    async with database.writing() as session:
+        known = await portals.ensure_env_portal(session, secret_box(settings), settings)
+        assert known is not None
+        await ensure_first_version(session, known.id)
+    return known.id
+
+
 @contextlib.asynccontextmanager
 async def told_story(settings: Settings, database: Database) -> AsyncIterator[Story]:
     """A portal, the web and a worker, all connected."""
     async with portal_with_fields() as served:
-        ready = settings.model_copy(
-            update={
-                "bitrix24_webhook_url": SecretStr(served.webhook_url),
-                "bitrix24_application_token": (SecretStr(served.portal.application_token),),
-                "bitrix24_requests_per_second": 50.0,
-                "bitrix24_burst": 1000,
-                "admin_token": SecretStr(TOKEN),
-                "secret_key": SecretStr("a key for stories only, nothing else"),
-                "sweep_every": 0,
-            }
-        )
-        async with database.writing() as session:
-            known = await portals.ensure_env_portal(session, secret_box(ready), ready)
-            assert known is not None
-            await ensure_first_version(session, known.id)
+        ready = ready_for(served, settings)
+        portal_id = await settled_in(database, ready)
         async with serving(ready, database) as address, httpx.AsyncClient(base_url=address) as http:
             served.portal.subscribe(f"{address}/webhooks/bitrix24")
-            story = Story(served.portal, database, ready, known.id, http)
+            story = Story(served.portal, database, ready, portal_id, http)
             story.start_worker()
             try:
                 yield story

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, Story
-from tests.story.people import FITS, FITS_NOT, SMALL, TARGET, person
+from tests.story.burst import burst, exactly_one_of_each
+from tests.story.house import Story
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ _REPOSITORY = Path(__file__).parents[2]
 async def test_a_worker_that_is_stopped_in_the_middle_hands_its_cards_on(story: Story) -> None:
     await story.stop_worker()
     story.portal.limits = _slow(story)
-    leads = _burst(story, 12)
+    leads = burst(story, 12)
     dice = random.Random(3)
     for _ in range(3):
         story.start_worker()
@@ -32,13 +32,13 @@ async def test_a_worker_that_is_stopped_in_the_middle_hands_its_cards_on(story: 
     await story.settled()
     await story.time_passes()
     await story.settled()
-    _exactly_one_of_each(story, leads)
+    exactly_one_of_each(story, leads)
 
 
 async def test_killed_workers_lose_and_double_nothing(story: Story, database_url: str, tmp_path: Path) -> None:
     await story.stop_worker()
     story.portal.limits = _slow(story)
-    leads = _burst(story, 40)
+    leads = burst(story, 40)
     dice = random.Random(11)
     for _ in range(3):
         async with _worker_process(story, database_url, tmp_path) as process:
@@ -47,22 +47,12 @@ async def test_killed_workers_lose_and_double_nothing(story: Story, database_url
             await process.wait()
     story.start_worker()
     await story.settled()
-    _exactly_one_of_each(story, leads)
+    exactly_one_of_each(story, leads)
 
 
 def _slow(story: Story):
     """Commands take some time, so that there is a middle to be killed in."""
     return type(story.portal.limits)(enforced=False, cost=0.01)
-
-
-def _burst(story: Story, count: int) -> dict[int, str]:
-    """Leads with the outcome that their facts have."""
-    kinds = (("deal", TARGET, FITS), ("deal", TARGET, FITS), ("company", TARGET, FITS_NOT), ("needs_data", TARGET, {}))
-    leads: dict[int, str] = {}
-    for number in range(count):
-        outcome, client, request = kinds[number % len(kinds)] if number % 10 else ("junk", SMALL, FITS_NOT)
-        leads[story.add(LEAD, **person(number), **client, **request)] = outcome
-    return leads
 
 
 async def _writes(story: Story, count: int) -> None:
@@ -104,33 +94,3 @@ async def _worker_process(story: Story, database_url: str, data_dir: Path) -> As
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def _exactly_one_of_each(story: Story, leads: dict[int, str]) -> None:
-    made = {
-        kind: [item["originId"] for item in story.portal.items(kind) if item["originatorId"] == "ogon"]
-        for kind in (DEAL, COMPANY, CONTACT)
-    }
-    wrong: dict[int, object] = {}
-    for lead_id, outcome in leads.items():
-        mark = f"lead-{lead_id}"
-        converted = outcome in {"deal", "company"}
-        seen = (
-            story.verdict(lead_id),
-            {kind: made[kind].count(mark) for kind in made},
-            len(story.comments(LEAD, lead_id)),
-            len(story.todos(LEAD, lead_id)),
-            story.lead(lead_id)["stageId"],
-        )
-        wanted = (
-            outcome,
-            {DEAL: int(outcome == "deal"), COMPANY: int(converted), CONTACT: int(converted)},
-            1,
-            int(outcome == "needs_data"),
-            {"junk": "JUNK", "needs_data": "NEW"}.get(outcome, "CONVERTED"),
-        )
-        if seen != wanted:
-            wrong[lead_id] = (seen, wanted)
-    assert wrong == {}
-    deals = [deal["id"] for deal in story.portal.items(DEAL)]
-    assert {deal_id: len(story.comments(DEAL, deal_id)) for deal_id in deals} == dict.fromkeys(deals, 1)
