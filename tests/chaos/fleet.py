@@ -114,8 +114,12 @@ class Fleet:
             place.start()
         await asyncio.gather(*(place.ready() for place in self.places))
 
-    async def stop(self) -> None:
-        await asyncio.gather(*(place.stop() for place in self.places))
+    async def renew_workers(self) -> None:
+        """Stop them politely, all at once, and put others in their places."""
+        await asyncio.gather(*(place.stop() for place in self.workers))
+        for place in self.workers:
+            place.start()
+        await asyncio.gather(*(place.ready() for place in self.webs))
 
     def balancer(self) -> Subscription:
         """An outgoing webhook whose address is that of the next web each time, dead or alive."""

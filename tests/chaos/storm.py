@@ -215,6 +215,7 @@ class _Play:
             tally.healed_seconds = await _timed(self._heal())
             told = await self._completeness()
         stats = portal.stats
+        tally.faults = Counter(fault.kind for fault in portal.faults.faults if not fault.times)
         tally.dropped, tally.dead, tally.delivered = stats.events_dropped, stats.events_failed, stats.events_sent
         tally.leads, tally.deals = len(self._leads), len(self._deals)
         tally.only_by_sweep = sum(day["only_by_sweep"] for day in told)
@@ -260,9 +261,13 @@ class _Play:
             self._portal.faults.append(Fault(kind, dice.choice(_METHODS), seconds=dice.uniform(*_HANG)))
 
     async def _deaths(self) -> None:
-        dice = self._dice("deaths")
-        async for _ in self._moments(dice, self._weather.kills):
-            await self._strike_down(dice.choice(self._fleet.places), politely=dice.random() < _GRACEFUL)
+        dice, fleet = self._dice("deaths"), self._fleet
+        # A web and a worker at least; then whoever.
+        victims = [dice.choice(fleet.webs), dice.choice(fleet.workers)]
+        victims += dice.choices(fleet.places, k=max(0, self._weather.kills - len(victims)))
+        dice.shuffle(victims)
+        async for _ in self._moments(dice, len(victims)):
+            await self._strike_down(victims.pop(), politely=dice.random() < _GRACEFUL)
 
     async def _strike_down(self, victim: Place, *, politely: bool) -> None:
         if politely:
@@ -309,11 +314,13 @@ class _Play:
     # --- afterwards
 
     async def _clear_up(self) -> None:
-        """The portal is well again, the service is stopped and started as for a new release. Webhooks stay bad."""
-        self._tally.faults = Counter(fault.kind for fault in self._portal.faults.faults if not fault.times)
-        self._portal.faults.clear()
-        await self._fleet.stop()
-        await self._fleet.start()
+        """No more deaths; workers are stopped and started as for a new release. Webhooks stay as bad as they were.
+
+        Faults that have not struck yet still do, but for those that shut a method for minutes.
+        """
+        faults = self._portal.faults.faults
+        faults[:] = [fault for fault in faults if fault.kind != "429" or not fault.times]
+        await self._fleet.renew_workers()
 
     async def _heal(self) -> None:
         """Until a sweep finds nothing any more and nobody has anything to do; for `patience` seconds at most."""
