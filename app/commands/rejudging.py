@@ -25,7 +25,8 @@ def rejudging(
     told = run(_told(read_settings(), portal, version))
     if told is None:
         fail("That version judges no cards again: see `ogon rules` for the versions there are.")
-    table = Table("Figure", "Cards", title=f"Rules, version {told.version}: {told.state}")
+    table = Table("Figure", "Cards", title=f"Version {told.version}")
+    table.add_row("state", told.state)
     for name in ("total", "done", "judged", "changed", "parked", "deleted"):
         table.add_row(name, f"{getattr(told, name):,}")
     for change in told.changes:
