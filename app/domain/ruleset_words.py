@@ -10,7 +10,8 @@ from enum import Enum
 from typing import Any, cast
 
 from app.domain.messages import Message, MessageValue, message
-from app.domain.ruleset import Criterion, FactDefinition, FactSource, GradeCell, Ruleset
+from app.domain.ruleset import Criterion, FactDefinition, FactSource, GradeCell, Operator, Ruleset
+from app.domain.verdict import Grade, Outcome
 from app.domain.wording import called
 
 Name = tuple[str, Message]
@@ -21,13 +22,15 @@ Name = tuple[str, Message]
 class Word:
     """A key's label. `keys` are those of the group, or of each item where there are many.
 
-    `named` where it is a list of groups: how to tell its items apart. `table` where keys are free.
+    `named` where it is a list of groups: how to tell its items apart. `table` where keys are free. `choices`: the
+    values there are, where they are few.
     """
 
     label: Message
     keys: Mapping[str, "Word"] = field(default_factory=dict[str, "Word"])
     named: Callable[[Any], Name] | None = None
     table: bool = False
+    choices: tuple[str, ...] = ()
 
 
 def _criterion(item: Criterion) -> Name:
@@ -53,9 +56,13 @@ def _cell(item: GradeCell) -> Name:
     return pluses, said
 
 
+def _values(kind: type[Enum]) -> tuple[str, ...]:
+    return tuple(str(member.value) for member in kind)
+
+
 _CRITERION = {
     "fact": Word(message("fact")),
-    "operator": Word(message("comparison")),
+    "operator": Word(message("comparison"), choices=_values(Operator)),
     "number": Word(message("bound")),
     "codes": Word(message("list")),
 }
@@ -65,7 +72,10 @@ _ROUTE = {
     "stage": Word(message("stage")),
     "fields": _FIELDS,
 }
-_HEAT = {"outcomes": Word(message("outcomes")), "grades": Word(message("grades"))}
+_HEAT = {
+    "outcomes": Word(message("outcomes"), choices=_values(Outcome)),
+    "grades": Word(message("grades"), choices=_values(Grade)),
+}
 
 WORDS = Word(
     message("Rules"),
@@ -74,11 +84,11 @@ WORDS = Word(
             message("Facts"),
             {
                 "name": Word(message("name")),
-                "kind": Word(message("kind")),
+                "kind": Word(message("kind"), choices=("number", "flag", "date", "code", "codes", "text")),
                 "sources": Word(
                     message("where it is read"),
                     {
-                        "card": Word(message("card")),
+                        "card": Word(message("card"), choices=("lead", "company", "deal")),
                         "field": Word(message("field")),
                         "zero_is_empty": Word(message("0 means not filled in")),
                         "money": Word(message("an amount in the card's currency")),
@@ -100,15 +110,19 @@ WORDS = Word(
                 "terms": Word(message("words")),
             },
         ),
-        "fitting_request_of_no_client": Word(message("Fitting request of no target client")),
-        "unfitting_request_of_client": Word(message("Request of a target client that does not fit")),
+        "fitting_request_of_no_client": Word(
+            message("Fitting request of no target client"), choices=("review", "junk", "deal")
+        ),
+        "unfitting_request_of_client": Word(
+            message("Request of a target client that does not fit"), choices=("company", "review", "junk")
+        ),
         "grades": Word(
             message("Grade"),
             {
                 "need": Word(message("need")),
                 "budget": Word(message("budget")),
                 "urgency": Word(message("urgency")),
-                "grade": Word(message("grade")),
+                "grade": Word(message("grade"), choices=_values(Grade)),
             },
             named=_cell,
         ),

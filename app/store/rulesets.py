@@ -30,6 +30,13 @@ class RulesetConflict(OgonError):  # noqa: N818 - reads as the state it is
         )
 
 
+class VersionUnknown(OgonError):  # noqa: N818 - reads as the state it is
+    """No version has this number."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"There is no version {version} of the rules.")
+
+
 @dataclass(frozen=True, slots=True)
 class RulesetVersion:
     """One published version; `document` is JSON. `restores`: the older version that was published anew."""
