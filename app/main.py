@@ -27,6 +27,7 @@ from app.web.intake_store import IntakeStore
 from app.web.keys import signing_secret
 from app.web.measures import Measures
 from app.web.sessions import Doorkeeper
+from app.web.short_bodies import ShortBodies
 from app.web.state import WebState
 from app.web.throttle import Throttle
 from app.web.visits import Visits
@@ -84,6 +85,7 @@ def create_app(settings: Settings, database: Database, *, clock: Callable[[], da
 
 def _furnish(app: FastAPI) -> None:
     problems.install(app)
+    app.add_middleware(ShortBodies)  # pyright: ignore[reportArgumentType]  # its own, looser ASGI types
     app.add_middleware(SecurityHeaders)  # pyright: ignore[reportArgumentType]  # its own, looser ASGI types
     app.add_exception_handler(sign_in.SignInFirst, sign_in.to_login)
     for part in (health, api, sign_in, pages, reference):

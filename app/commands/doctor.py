@@ -39,7 +39,11 @@ def doctor() -> None:
 
 
 async def _examine(settings: Settings) -> AsyncIterator[_Line]:
-    yield _told(settings.admin_token, "ADMIN_TOKEN is set", "ADMIN_TOKEN is not set: the API and the pages stay closed")
+    yield _told(
+        settings.admin_token,
+        "ADMIN_TOKEN is set",
+        "ADMIN_TOKEN is not set: only named tokens open the API and the pages",
+    )
     yield (
         (True, f"Bitrix24 reaches this service at {settings.public_url}")
         if settings.public_url

@@ -137,7 +137,8 @@ def _holder(web: WebState, token: Token) -> Caller | None:
 def _unknown(web: WebState, given: str) -> WebProblem:
     if web.settings.admin_token is None and not tokens.is_token(given):
         said = message(
-            "The API is closed because ADMIN_TOKEN is not set: set it in .env to a long random value and restart."
+            "ADMIN_TOKEN is not set: set it in .env to a long random value and restart, "
+            "or send a token made by `ogon token create`."
         )
         return WebProblem(503, "admin_token_not_set", said)
     said = message(

@@ -75,6 +75,7 @@ _BY_STATUS = {
     400: ("invalid_body", message("The body of the request cannot be read: check that it is whole and in UTF-8.")),
     404: ("not_found", message("There is nothing at this address.")),
     405: ("method_not_allowed", message("This address does not answer this method; /docs says which it answers.")),
+    413: ("too_large", message("The body of the request is larger than 1 MiB: send less at once.")),
 }
 _INVALID = message("The address or the form has a value that cannot be: go back and correct it.")
 _DEFECT = message("Something broke on our side; the log of the service says what. Try again.")

@@ -22,6 +22,7 @@ from app.store.portals import Portal
 from app.store.tokens import Role
 from app.web.keys import signing_secret
 from app.web.sessions import login_ticket
+from app.web.short_bodies import LARGEST_BODY
 from app.web.throttle import FAILURES_OF_ALL, FAILURES_OF_ONE, WINDOW_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,9 @@ OTHERWISE: dict[str, Role] = {
     "GET /api/v1/exceptions": "head",
     "POST /api/v1/calculator/minimum": "viewer",
     "POST /api/v1/rules/check": "viewer",
+    "POST /api/v1/preview": "viewer",
+    "POST /api/v1/replays": "head",
+    "POST /api/v1/replays/{id}/cancel": "head",
     "POST /api/v1/second-looks/{id}": "head",
     "GET /api/v1/tokens": "admin",
     "GET /api/v1/audit": "admin",
@@ -398,6 +402,26 @@ async def test_another_site_signs_nobody_in(timed: FastAPI) -> None:
             assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
         answer = await client.post("/login", data={"token": ADMIN_TOKEN}, headers={"sec-fetch-site": "same-origin"})
         assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["with a length", "in chunks"])
+async def test_a_stranger_fills_no_memory(timed: FastAPI, declared: bool) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 64 * LARGEST_BODY:
+            sent += 65536
+            yield b"x" * 65536
+
+    length = {"content-length": str(64 * LARGEST_BODY)} if declared else {}
+    async with asking(timed) as client:
+        for path, kind in (("/api/v1/tokens", "application/json"), ("/login", "application/x-www-form-urlencoded")):
+            sent = 0
+            answer = await client.post(path, content=body(), headers={"content-type": kind, **length})
+            assert answer.status_code == 413, path
+            assert "1 MiB" in answer.text
+            assert sent <= LARGEST_BODY + 2 * 65536
 
 
 async def test_named_tokens_open_the_api_without_admin_token(web_settings: Settings, database: Database) -> None:
