@@ -25,6 +25,7 @@ from app.domain.facts import Fact, Facts, Kind, Truth
 from app.domain.messages import in_english, message
 from app.domain.plan import plan
 from app.domain.ruleset import DEFAULT, Ruleset
+from app.domain.second_look import is_second_look
 from app.domain.snapshot import (
     NO_LINKS,
     NOTHING_REMEMBERED,
@@ -252,8 +253,18 @@ class World:
                 return replace(world, links=replace(self.links, deal_has_rows=True))
             case AddComment(key):
                 return replace(world, memory=replace(self.memory, comment_digest=key.rsplit(":", 1)[1]))
+            case AddTodo(key) if is_second_look(key):
+                assert self.memory.second_look is not None
+                assert self.memory.second_look.activity_id is None
+                look = replace(self.memory.second_look, activity_id=990)
+                return replace(world, memory=replace(self.memory, second_look=look))
             case AddTodo():
                 return replace(world, memory=replace(self.memory, todo=OpenTodo(880, action.digest)))
+            case CompleteTodo(_, 990):
+                assert self.memory.second_look is not None
+                return replace(
+                    world, memory=replace(self.memory, second_look=replace(self.memory.second_look, closed=True))
+                )
             case CompleteTodo(_, activity_id):
                 assert self.memory.todo is not None
                 assert self.memory.todo.activity_id == activity_id

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from plan_world import (
 
 from app.domain.actions import CreateItem, MoveItem, UpdateItem, action_from_json, action_to_json
 from app.domain.ruleset import DEFAULT, Route
-from app.domain.snapshot import DealSnapshot, Entity, Found, LeadSnapshot, Links, Memory, OpenTodo
+from app.domain.snapshot import DealSnapshot, Entity, Found, LeadSnapshot, Links, Memory, OpenTodo, SecondLook
 from app.domain.verdict import Exemption, Grade, Outcome
 
 LEAD_STAGE = st.sampled_from(["NEW", "IN_PROCESS", "CONVERTED", "JUNK", "UC_DOUBLE", "UC_UNKNOWN"])
@@ -54,6 +55,15 @@ def _memories(stages: st.SearchStrategy[str], decisions: list[str]) -> st.Search
         comment_digest=st.none() | st.just("old"),
         todo=st.none() | st.just(OpenTodo(880, "old")),
         recent_moves=st.integers(0, 4),
+        second_look=st.none()
+        | st.builds(
+            SecondLook,
+            st.just(date(2026, 8, 10)),
+            st.sampled_from([Outcome.JUNK, Outcome.COMPANY]),
+            st.sampled_from([None, 990]),
+            st.booleans(),
+            st.booleans(),
+        ),
     )
 
 
