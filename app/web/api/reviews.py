@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.domain.interval import share
 from app.domain.messages import message
@@ -20,7 +20,7 @@ from app.web.state import Web
 router = APIRouter(prefix="/second-looks", tags=["reports"], responses={404: {"model": ProblemAnswer}})
 
 RejectedAs = Literal["junk", "company"]
-_Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern="^[^\\x00]*$")]
+_Said = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
 
 
 class FalseRejects(BaseModel):
@@ -83,6 +83,8 @@ class LookPage(BaseModel):
 class LookAnswer(BaseModel):
     """What a person says about a verdict."""
 
+    model_config = ConfigDict(extra="forbid")
+
     answer: Answer = Field(description="right: it was rightly rejected; wrong: it was not.")
     who: _Said = Field(description="Who looked at the lead.")
     why: _Said = Field(description="In a sentence.")
@@ -137,7 +139,8 @@ async def answer_second_look(
 ) -> LookLine:
     """Say whether a verdict was right. A later answer takes the place of an earlier one; the audit log keeps both."""
     async with web.database.writing() as session:
-        kept = await second_looks.answer(session, id, said.answer, who=said.who, why=said.why, now=web.clock())
+        who, why = said.who.strip(), said.why.strip()
+        kept = await second_looks.answer(session, id, said.answer, who=who, why=why, now=web.clock())
         if kept is None:
             raise WebProblem(404, "second_look_unknown", message("There is no second look {number}.", number=str(id)))
         await audit.note(
@@ -145,7 +148,7 @@ async def answer_second_look(
             who=caller.name,
             what="second_look.answered",
             subject=f"lead {kept.card_id}",
-            detail={"second_look": id, "answer": said.answer, "who": said.who, "why": said.why},
+            detail={"second_look": id, "answer": kept.answer, "who": kept.answered_by, "why": kept.why},
             portal_id=kept.portal_id,
         )
         where = await portal_asked(session, kept.portal_id)
