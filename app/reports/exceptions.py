@@ -16,10 +16,12 @@ from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import text
 
+from app.domain.messages import message
 from app.store import calendar
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS, Ending
 
+TITLE: Final = message("Exceptions: deals let through below the minimum")
 ExceptionKind = Literal["regular", "trial", "undecided", "person"]
 KINDS: Final[tuple[ExceptionKind, ...]] = get_args(ExceptionKind)
 

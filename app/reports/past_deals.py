@@ -6,12 +6,16 @@ Asked by the calculator. An unknown profit is neither above nor below: it is tol
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import text
 
+from app.domain.messages import message
 from app.store import calendar
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS
+
+TITLE: Final = message("Past deals below a minimum profit")
 
 
 @dataclass(frozen=True, slots=True)

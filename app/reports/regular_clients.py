@@ -14,11 +14,13 @@ from sqlalchemy import text
 
 from app.domain.criteria import evaluate
 from app.domain.facts import Fact, Facts, Kind, Truth
+from app.domain.messages import message
 from app.domain.ruleset import Criterion, Operator, Ruleset
 from app.store import calendar
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS
 
+TITLE: Final = message("Regular clients: who buys most and most often")
 Trait = Literal["industry", "turnover", "steam_tph", "source"]
 TRAITS: Final[tuple[Trait, ...]] = get_args(Trait)
 Advice = Literal["add", "keep", "look"]

@@ -2,15 +2,20 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from app import reports
+from app.reports import REPORTS
 from app.store import dictionary, rulesets, tokens
 from app.store.database import Database
 from app.store.portals import Portal
 from app.store.rules_in_force import ensure_first_version
+from app.web.api.reports import ASKED_AT
 from tests.reports.recorded import BASE, Deal, Look, record
 
 pytestmark = pytest.mark.anyio
@@ -188,3 +193,11 @@ async def test_a_viewer_reckons_and_reads_clients_and_the_ledger_is_for_heads(
         ("head", "/clients/regular"): 200,
         ("head", "/exceptions"): 200,
     }
+
+
+async def test_every_report_is_listed_with_where_it_is_asked(client: httpx.AsyncClient, app: FastAPI) -> None:
+    listed = await ask(client, "/reports")
+    assert {line["name"] for line in listed} == set(REPORTS) == set(ASKED_AT)
+    assert {line["address"] for line in listed} <= set(app.openapi()["paths"])
+    files = {path.stem.replace("_", "-") for path in Path(reports.__file__).parent.glob("*.py")} - {"--init--"}
+    assert files == set(REPORTS)

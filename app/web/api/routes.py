@@ -14,6 +14,7 @@ from app.web.api import (
     portals,
     preview,
     replays,
+    reports,
     reviews,
     rules,
     tokens,
@@ -39,3 +40,4 @@ router.include_router(effects.router)
 router.include_router(reviews.router)
 router.include_router(preview.router)
 router.include_router(replays.router)
+router.include_router(reports.router)
