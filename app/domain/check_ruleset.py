@@ -27,7 +27,9 @@ def check_ruleset(ruleset: Ruleset, portal: PortalDictionary | None) -> list[Rem
         )
         remarks.append(warning(WHOLE, said))
     else:
-        remarks += check_portal(ruleset, portal)
+        # A value that is no such thing at all need not be told to be missing in the portal, too.
+        wrong = {remark.path for remark in remarks if remark.wrong}
+        remarks += [remark for remark in check_portal(ruleset, portal) if remark.path not in wrong]
     return in_order(remarks)
 
 

@@ -17,6 +17,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _BASE = "RUB"
 _LONGEST_TERM = 200
 _LONGEST_LIST = 5000
+_LAST_VERSION = 2**31 - 2
 _DAYS = 3650
 _WORKING_YEAR = 250 * 24 * 60
 _WORST_FIRST = (Grade.NONE, Grade.CCC, Grade.BBB, Grade.AAA)
@@ -24,6 +25,7 @@ _WORST_FIRST = (Grade.NONE, Grade.CCC, Grade.BBB, Grade.AAA)
 
 def check_figures(ruleset: Ruleset) -> Iterator[Remark]:
     """Remarks on single values and small groups of them."""
+    yield from between("version", ruleset.version, 0, _LAST_VERSION)
     yield from _nomenclature(ruleset.nomenclature)
     yield from _grades(ruleset.grades)
     yield from between("urgency_days", ruleset.urgency_days, 0, _DAYS)
