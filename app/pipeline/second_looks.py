@@ -11,7 +11,6 @@ from typing import Final, cast
 
 import structlog
 
-from app.bitrix24.errors import Bitrix24Error
 from app.bitrix24.lanes import Lane
 from app.domain.second_look import Drawn, Standing, answer_in_portal
 from app.domain.snapshot import Semantics
@@ -19,7 +18,7 @@ from app.domain.verdict import Outcome
 from app.pipeline.connections import Connections
 from app.pipeline.reads import every_row, number
 from app.store import calendar, portals, second_looks
-from app.store.database import Database
+from app.store.database import Database, DatabaseAway
 from app.store.portals import Portal
 from app.store.second_looks import Asked
 
@@ -48,8 +47,11 @@ class SecondLooks:
                 await self._draw(portal)
             try:
                 await self._read_answers(portal)
-            except Bitrix24Error as error:
-                _log.warning("answers to second looks were not read", portal=portal.id, error=str(error))
+            except DatabaseAway:
+                raise
+            except Exception as error:  # noqa: BLE001 - one portal never holds back the others
+                said = str(error) or type(error).__name__
+                _log.warning("answers to second looks were not read", portal=portal.id, error=said)
 
     async def _draw(self, portal: Portal) -> None:
         now = self.now()

@@ -67,6 +67,9 @@ async def test_some_rejections_are_looked_at_again_by_the_head(story: Story) -> 
         story.edit(LEAD, wrong, stageId="IN_PROCESS")
         story.portal.ui_complete_activity(int(asked[right][0]["ID"]))
         await story.settled()
+        story.fault("error", "crm.activity.list", code="INSUFFICIENT_SCOPE", status=403)
+        await looks.step()
+        assert set((await _answers(story)).values()) == {None}, "what cannot be read is not known"
         await looks.step()
         clock[0] += DAY
         await looks.step()
