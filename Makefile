@@ -74,3 +74,7 @@ bench-client: dev ## the REST client beside its public peers, at a portal's real
 .PHONY: chaos
 chaos: dev ## leads and deals through a storm of lost webhooks, faults and killed processes; ARGS="--seed 7 --seconds 60"
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+.PHONY: fuzz
+fuzz: dev ## 100,000 hostile requests at a real server, and what they leave behind; ARGS="--seed 7" repeats a run
+	$(BIN)/python -m tests.fuzz $(ARGS)

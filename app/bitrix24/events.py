@@ -280,7 +280,8 @@ def _may_be_stored(raw: bytes) -> bool:
     key = _decoded(raw)
     if key.lower().startswith("auth"):
         return key in _SAFE_AUTH
-    return _TOKENS.search(key) is None
+    # A value without a key was never looked at, so nobody knows whether it is text.
+    return bool(key) and _TOKENS.search(key) is None
 
 
 def _map(raw: object) -> dict[str, Any]:

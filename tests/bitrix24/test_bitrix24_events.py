@@ -157,6 +157,12 @@ def test_no_token_is_stored_or_shown():
         assert parse(event.redacted().encode()).name == "ONAPPINSTALL"
 
 
+@pytest.mark.parametrize("more", [b"=%ff", b"=\xff", b"&=%00&="])
+def test_a_value_without_a_key_is_neither_read_nor_stored(more):
+    event = parse(b"event=ONX&auth[application_token]=t0ken&" + more)
+    assert event.redacted() == "event=ONX"
+
+
 @given(st.binary(max_size=400), st.text(max_size=100))
 def test_any_bytes_give_an_event_or_bad_event(body, query):
     try:
