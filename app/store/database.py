@@ -61,7 +61,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncGenerator[ReadSession]:
         """A read-only transaction. Raises DatabaseAway."""
-        async with _away_translated(), self.engine.connect() as connection:
+        async with away_translated(), self.engine.connect() as connection:
             await connection.execution_options(postgresql_readonly=True)
             async with ReadSession(bind=connection, expire_on_commit=False) as session:
                 yield session
@@ -70,7 +70,7 @@ class Database:
     async def writing(self) -> AsyncGenerator[WriteSession]:
         """A transaction that commits when the block ends and rolls back when it raises. Raises DatabaseAway."""
         async with (
-            _away_translated(),
+            away_translated(),
             WriteSession(bind=self.engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -79,7 +79,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def autocommitting(self) -> AsyncGenerator[AsyncConnection]:
         """A connection on which each statement is a transaction: for a single statement in one round trip."""
-        async with _away_translated(), self.engine.connect() as connection:
+        async with away_translated(), self.engine.connect() as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -171,7 +171,8 @@ def sqlalchemy_url(conninfo: str) -> URL:
 
 
 @contextlib.asynccontextmanager
-async def _away_translated() -> AsyncGenerator[None]:
+async def away_translated() -> AsyncGenerator[None]:
+    """Raises DatabaseAway in place of the driver's errors that mean it; for who keeps a connection of his own."""
     try:
         yield
     except PoolTimeout as error:

@@ -240,11 +240,16 @@ def _drop_stale_pid(cluster: Cluster) -> None:
 
 
 def _is_postgres(pid: int) -> bool:
-    name = Path(f"/proc/{pid}/comm")
-    if name.exists():
-        return name.read_text().strip() == "postgres"
-    listed = subprocess.run(["ps", "-p", str(pid), "-o", "comm="], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    return Path(listed.stdout.strip()).name == "postgres"
+    """Whether a living postgres has this number; a killed one that nobody has collected yet, a zombie, is none."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        state, name = told.get("State", "").strip(), told.get("Name", "")
+    else:
+        words = ["ps", "-p", str(pid), "-o", "stat=,comm="]
+        listed = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
+        state, _, name = listed.stdout.strip().partition(" ")
+    return Path(name.strip()).name == "postgres" and not state.startswith("Z")
 
 
 def _socket_directory(cluster: Cluster) -> Path:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.database import Database, ReadSession, WriteSession
+from app.store.database import Database, DatabaseAway, ReadSession, WriteSession, away_translated
 from app.store.models import GapRow, PortalRow, SweepRow
 from app.store.records import Record
 
@@ -133,14 +133,15 @@ class SweepLocks:
                     engine = self._database.engine.execution_options(isolation_level="AUTOCOMMIT")
                     self._connection = await engine.connect()
             try:
-                return bool((await self._connection.execute(statement, {"portal": portal_id})).scalar())
-            except SQLAlchemyError:
+                async with away_translated():
+                    return bool((await self._connection.execute(statement, {"portal": portal_id})).scalar())
+            except (SQLAlchemyError, DatabaseAway):
                 await self._drop()
                 raise
 
     async def _unlock(self, portal_id: int) -> None:
         # With the connection gone the lock is gone too.
-        with contextlib.suppress(SQLAlchemyError):
+        with contextlib.suppress(SQLAlchemyError, DatabaseAway):
             if self._connection is not None:
                 await self._lock("pg_advisory_unlock", portal_id)
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.pipeline.sweeper import Sweeper, SweepPlan
 from app.pipeline.usage import UsageCount
 from app.store import counters, gaps, portals, sweeps
+from app.store.database import DatabaseAway
 from app.store.sweeps import Sweep, SweepLocks
 from tests.pipeline.sweep_house import LEAD, Clock, House, house_of
 
@@ -157,6 +159,24 @@ async def test_only_one_holds_the_lock_and_a_lost_connection_frees_it(database) 
             await here._drop()
             async with there.of(9) as theirs:
                 assert theirs
+
+
+async def test_a_database_that_restarted_is_away_once_and_no_failed_sweep(database) -> None:
+    async with SweepLocks(database) as locks:
+        async with locks.of(7):
+            pass
+        async with database.writing() as session:
+            await session.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND query LIKE '%advisory_unlock%' AND pid <> pg_backend_pid()"
+                )
+            )
+        with pytest.raises(DatabaseAway):
+            async with locks.of(7):
+                pass
+        async with locks.of(7) as mine:
+            assert mine
 
 
 async def test_what_a_portal_refused_is_counted_once(database) -> None:

@@ -289,6 +289,21 @@ def test_stale_pid_file_naming_a_living_stranger_is_no_obstacle(used):
     server.release()
 
 
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="only where a process can be named")
+def test_a_killed_server_that_nobody_collected_is_no_obstacle(used):
+    child = os.fork()
+    if child == 0:
+        Path("/proc/self/comm").write_text("postgres")
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # dead, and left a zombie
+    record = known_home(used) / "cluster" / "postmaster.pid"
+    record.write_text(f"{child}\n{record.parent}\n1700000000\n5432\n{used}\n\n  1  1\nready\n")
+    server = use_embedded(used, options=FAST)
+    assert _one(server.conninfo(), "SELECT 1") == 1
+    server.release()
+    os.waitpid(child, 0)
+
+
 def test_data_of_another_major_version_is_left_alone_with_a_clear_word(used):
     version = known_home(used) / "cluster" / "PG_VERSION"
     ours = version.read_text()

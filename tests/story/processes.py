@@ -17,13 +17,13 @@ _WORKER = ("-m", "tests.story.worker_process")
 
 @contextlib.asynccontextmanager
 async def told_by_processes(
-    settings: Settings, database: Database, *, limits: Limits, webs: int, workers: int
+    settings: Settings, database: Database, *, limits: Limits, webs: int, workers: int, sweep_every: int = 0
 ) -> AsyncIterator[tuple[Story, Fleet]]:
     """A story without a worker of its own; deliveries go to the webs in turn. `settings` lead to `database`."""
     async with portal_with_fields() as served:
         portal = served.portal
         rate = {"bitrix24_requests_per_second": limits.requests_per_second, "bitrix24_burst": limits.burst}
-        ready = ready_for(served, settings, **rate)
+        ready = ready_for(served, settings, sweep_every=sweep_every, **rate)
         portal_id = await settled_in(database, ready)
         portal.limits = limits
         portal.reset_stats()
