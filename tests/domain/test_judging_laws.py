@@ -13,7 +13,7 @@ from app.domain.facts import Fact, Facts, value_from_json
 from app.domain.messages import in_english, message_from_json
 from app.domain.qualify import STAGES, qualify
 from app.domain.record import verdict_to_json
-from app.domain.ruleset import DEFAULT, GradeCell, Minimum, Nomenclature, Ruleset
+from app.domain.ruleset import DEFAULT, Criterion, GradeCell, Minimum, Nomenclature, Operator, Ruleset
 from app.domain.snapshot import Entity
 from app.domain.verdict import DealVerdict, Grade, LeadVerdict, Outcome, Verdict
 from tests.domain.judging_world import (
@@ -49,6 +49,8 @@ policies = st.sampled_from(("review", "junk", "deal"))
 rulesets = st.builds(
     Ruleset,
     client=st.lists(criteria, max_size=3).map(tuple),
+    request=st.lists(criteria, max_size=2).map(tuple),
+    unfitting_request_of_client=st.sampled_from(("company", "review", "junk")),
     nomenclature=nomenclatures,
     fitting_request_of_no_client=policies,
     grades=st.lists(cells, max_size=8).map(tuple),
@@ -56,13 +58,17 @@ rulesets = st.builds(
     minimum=minimums,
 )
 cautious = st.builds(
-    lambda policy, nomenclature, amount: replace(
+    lambda policy, unfitting, request, nomenclature, amount: replace(
         DEFAULT,
         fitting_request_of_no_client=policy,
+        unfitting_request_of_client=unfitting,
+        request=request,
         nomenclature=nomenclature,
         minimum=replace(DEFAULT.minimum, amount=amount),
     ),
     policies,
+    st.sampled_from(("company", "review", "junk")),
+    st.sampled_from(((), (Criterion("steam_tph", Operator.OVER, Decimal("0.5")),), (DEFAULT.client[2],))),
     nomenclatures,
     st.sampled_from((None, Decimal(1000))),
 )

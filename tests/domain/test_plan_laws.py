@@ -22,15 +22,21 @@ from plan_world import (
 )
 
 from app.domain.actions import CreateItem, MoveItem, UpdateItem, action_from_json, action_to_json
-from app.domain.ruleset import DEFAULT, Route
+from app.domain.ruleset import DEFAULT, STAYS, LeadRoute, Route
 from app.domain.snapshot import DealSnapshot, Entity, Found, LeadSnapshot, Links, Memory, OpenTodo, SecondLook
 from app.domain.verdict import Exemption, Grade, Outcome
 
 LEAD_STAGE = st.sampled_from(["NEW", "IN_PROCESS", "CONVERTED", "JUNK", "UC_DOUBLE", "UC_UNKNOWN"])
 DEAL_PLACE = st.sampled_from([(0, "NEW"), (0, "EXECUTING"), (0, "WON"), (0, "LOSE"), (4, "C4:NEW"), (4, "C4:X")])
+ROUTED = {"sourceDescription": "by the rules", "opened": True}
+LEAD_ROUTES = st.builds(
+    LeadRoute,
+    st.none() | st.sampled_from(["IN_PROCESS", "CONVERTED", "UC_DOUBLE", "UC_UNKNOWN"]),
+    st.sampled_from([{}, ROUTED]),
+)
 OUR_FIELDS = {
-    Entity.LEAD: {"UF_CRM_OGON_VERDICT", "UF_CRM_OGON_WHY", "companyId", "contactIds"},
-    Entity.DEAL: {"UF_CRM_OGON_GRADE", "UF_CRM_OGON_CHECKLIST", "UF_CRM_OGON_WHY"},
+    Entity.LEAD: {"UF_CRM_OGON_VERDICT", "UF_CRM_OGON_WHY", "companyId", "contactIds", *ROUTED},
+    Entity.DEAL: {"UF_CRM_OGON_GRADE", "UF_CRM_OGON_CHECKLIST", "UF_CRM_OGON_WHY", *ROUTED},
     Entity.COMPANY: {"UF_CRM_OGON_SEGMENT"},
 }
 COMPANY_CARDS = st.fixed_dictionaries(
@@ -96,7 +102,11 @@ def lead_worlds(draw: st.DrawFn) -> World:
         links,
         draw(st.sampled_from([FACTS, NEW_FACTS])),
         replace(DICTIONARY, fields=frozenset(draw(st.sets(st.sampled_from(sorted(DICTIONARY.fields)))))),
-        replace(DEFAULT, deal_route=draw(st.sampled_from([Route(), Route(4), Route(4, "C4:UC_1"), Route(9)]))),
+        replace(
+            DEFAULT,
+            deal_route=draw(st.sampled_from([Route(), Route(4), Route(4, "C4:UC_1"), Route(9)])),
+            outcome_routes=draw(st.dictionaries(st.sampled_from(Outcome), LEAD_ROUTES)),
+        ),
     )
 
 
@@ -113,8 +123,13 @@ def deal_worlds(draw: st.DrawFn) -> World:
             grade_routes=draw(
                 st.dictionaries(
                     st.sampled_from(Grade),
-                    st.sampled_from([Route(), Route(4), Route(0, "EXECUTING"), Route(4, "C4:UC_1")]),
+                    st.sampled_from(
+                        [Route(), Route(4), Route(0, "EXECUTING"), Route(4, "C4:UC_1"), Route(None, None, ROUTED)]
+                    ),
                 )
+            ),
+            declined_route=draw(
+                st.sampled_from([STAYS, Route(None, None, ROUTED), Route(4), Route(0, "APOLOGY"), Route(0, "NEW")])
             ),
         ),
     )
