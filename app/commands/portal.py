@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from rich.table import Table
 
 from app.commands.console import fail, language, operator, out, read_settings, run
+from app.domain.ruleset_checks.routes import routes_of
 from app.pipeline.check import Check, Mark, check
 from app.pipeline.connections import Connection, Connections
 from app.pipeline.provision import Created, Problem, provision
@@ -101,7 +102,9 @@ def check_(which: _Which = None) -> None:
 
     async def work() -> list[Check]:
         async with _connected(settings, which) as (_, connection):
-            return await check(connection.client)
+            routes = routes_of(await connection.ruleset()).values()
+            pipelines = sorted({route.pipeline for route in routes if route.pipeline is not None})
+            return await check(connection.client, pipelines=pipelines)
 
     checks = run(work())
     table = Table.grid(padding=(0, 1))
