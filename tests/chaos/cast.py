@@ -6,6 +6,7 @@ the people here did to it; nothing is asked of the service, its rules or its rec
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -116,20 +117,21 @@ def leads_of(office: Office, dice: random.Random, count: int, *, unrest: float) 
     """`count` leads; `unrest` is how many seconds people take at most before they do something with a card."""
     made: list[LeadRole] = []
     clients = _regular_buyers(office)
-    samples = iter(generate_leads(dice, count))
-    while len(made) < count:
-        role = _lead(next(samples), dice, clients, unrest)
+    turns: Counter[str] = Counter()
+    for sample in generate_leads(dice, count):
+        turns[sample.outcome] += 1
+        role = _lead(sample, turns[sample.outcome], dice, clients, unrest)
         made.append(role)
-        if role.converted and role.sample.answers and role.client is None and dice.random() < _SENT_TWICE:
+        if role.converted and role.sample.answers and role.client is None and turns["deal"] % 6 == 0:
             role.family = len(made)
             made.append(_sent_again(role))
     return made[:count]
 
 
-_SENT_TWICE, _CLOSED, _WALKED, _LEARNED, _TAKEN_BACK, _RENAMED = 0.15, 0.08, 0.3, 0.35, 0.3, 0.25
-
-
-def _lead(sample: SampleLead, dice: random.Random, clients: list[tuple[int, Row]], unrest: float) -> LeadRole:
+def _lead(
+    sample: SampleLead, turn: int, dice: random.Random, clients: list[tuple[int, Row]], unrest: float
+) -> LeadRole:
+    """The sample with the people around it; in turn, so that every storm has some of each kind."""
     role = LeadRole(sample=sample, outcome=sample.outcome, stage=_STAGES[sample.outcome])
     role.company = bool(sample.fields["companyTitle"])
 
@@ -137,37 +139,38 @@ def _lead(sample: SampleLead, dice: random.Random, clients: list[tuple[int, Row]
         return dice.uniform(0.0, unrest)
 
     match sample.outcome:
-        case "deal" if dice.random() < _CLOSED:
+        case "deal" if turn % 10 == 0:
             role.silent, role.stage = True, "JUNK"
         case "deal":
             if sample.story == _REGULAR:
                 role.client, person = dice.choice(clients)
                 role.sample = replace(sample, fields={**sample.fields, **person})
             _answered(role, later())
-            if role.deal_stage == "NEW" and dice.random() < _WALKED:
+            if role.deal_stage == "NEW" and turn % 3 == 0:
                 role.deal_stage = "PREPARATION"
                 role.deeds += (_walks_deal(role.deal_stage, later()),)
-        case "junk" if dice.random() < _TAKEN_BACK:
+        case "junk" if turn % 3 == 0:
             role.stage = "IN_PROCESS"
             role.deeds = (_takes_back(LEAD, "JUNK", role.stage, dice.uniform(0.0, 2.0)),)
-        case "junk" | "needs_data" if dice.random() < _LEARNED:
+        case "junk" | "needs_data" if turn % 4 == 1:
             _becomes_deal(role, later())
-        case "needs_data" if dice.random() < _LEARNED:
+        case "needs_data" if turn % 4 == 2:
             role.outcome, role.stage = "junk", "JUNK"
             role.deeds = (_learns({**SMALL, **FITS_NOT}, later()),)
-        case "needs_data" if dice.random() < _WALKED:
+        case "needs_data" if turn % 4 == 3:
             role.stage = "IN_PROCESS"
             role.deeds = (_moves(LEAD, role.stage, later()),)
-        case "review" if dice.random() < _LEARNED:
+        case "review" if turn % 3 == 0:
             role.outcome, role.stage = "junk", "JUNK"
             role.deeds = (_learns(FITS_NOT, later()),)
         case _:
             pass
-    if dice.random() < _RENAMED:
+    if dice.random() < _RETYPED:
         role.deeds += (_notes(later()),)
     return role
 
 
+_RETYPED = 0.25
 _STAGES = {"deal": "CONVERTED", "company": "CONVERTED", "junk": "JUNK", "review": "NEW", "needs_data": "NEW"}
 
 
