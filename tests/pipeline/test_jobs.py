@@ -113,5 +113,5 @@ async def _told(value: object) -> bool:
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
     with anyio.fail_after(30):
-        while not await true():
+        while not await true():  # noqa: ASYNC110 - the database tells nobody
             await anyio.sleep(0.02)
