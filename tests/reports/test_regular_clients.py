@@ -4,7 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -183,3 +183,15 @@ async def test_nothing_recorded_suggests_nothing_new(database: Database, portal_
         told = await regular_clients(session, portal_id, never, since=date.min, until=date.max)
     assert (told.won_deals, told.clients, told.counted_from, told.years) == (0, 0, None, 0)
     assert [(one.code, one.advice) for one in told.industries] == [("GOVERNMENT", "look"), ("manufacturing", "look")]
+
+
+async def test_without_a_close_date_the_day_of_the_last_move_counts_by_the_portals_clock(
+    database: Database, portal_id: int
+) -> None:
+    midnight = datetime(2026, 3, 1, 21, 0, tzinfo=UTC)
+    deals = [
+        Deal(id=number, looks=[Look(BASE, semantics="success")], stage="WON", company=1, moved=moved)
+        for number, moved in enumerate((midnight - timedelta(seconds=1), midnight), start=1)
+    ]
+    told = await asked(database, portal_id, deals)
+    assert (told.won_deals, told.counted_from) == (1, UNTIL)
