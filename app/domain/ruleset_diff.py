@@ -108,8 +108,9 @@ def _come_or_gone(where: _Where, before: Any, after: Any, *, here: bool) -> Chan
 
 def _list_changed(where: _Where, before: tuple[Any, ...], after: tuple[Any, ...]) -> Change:
     what = in_a_row(where[1])
-    added = value_said(tuple(item for item in after if item not in before))
-    gone = value_said(tuple(item for item in before if item not in after))
+    old, new = set(before), set(after)
+    added = value_said(tuple(item for item in after if item not in old))
+    gone = value_said(tuple(item for item in before if item not in new))
     match bool(added), bool(gone):
         case True, False:
             said = message("{what}: added {added}", what=what, added=added)

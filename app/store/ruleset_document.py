@@ -29,6 +29,7 @@ RulesetDocument: TypeAlias = Annotated[Ruleset, WrapValidator(_as_it_came)]
 """For the API's models: described in the reference as what it is, and handed over as the bare JSON that came."""
 
 _ROOT = "ruleset"
+_MANY = 100
 _Location: TypeAlias = tuple[int | str, ...]
 
 
@@ -108,7 +109,8 @@ def examine(document: Any, portal: PortalDictionary | None) -> Examined:
 
 def _other_remarks(document: Any, wrong: Iterable[Remark], portal: PortalDictionary | None) -> list[Remark]:
     """What else there is to say: of the document without the values whose shape is wrong."""
-    if not isinstance(document, dict):
+    wrong = list(wrong)
+    if not isinstance(document, dict) or len(wrong) > _MANY:
         return []
     rest = _Rest(cast("dict[str, Any]", document))
     for remark in wrong:

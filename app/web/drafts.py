@@ -6,6 +6,7 @@ Called by the API wherever a draft comes in. Reads only.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -19,6 +20,8 @@ from app.store.database import ReadSession
 from app.store.json_text import storable
 from app.store.ruleset_document import Examined, examine
 from app.web.problems import WebProblem
+
+_MOST_TOLD = 500
 
 
 class RuleRemark(BaseModel):
@@ -54,8 +57,8 @@ async def draft(session: ReadSession, portal_id: int, document: Any) -> Draft:
 
 
 def told(remarks: Iterable[Remark], say: Say) -> list[RuleRemark]:
-    """Remarks in the reader's language."""
-    return [RuleRemark(path=remark.path, message=say(remark.said)) for remark in remarks]
+    """The first remarks, more than anybody would read, in the reader's language."""
+    return [RuleRemark(path=remark.path, message=say(remark.said)) for remark in islice(remarks, _MOST_TOLD)]
 
 
 def refused(wrong: tuple[Remark, ...], say: Say) -> WebProblem:

@@ -9,7 +9,7 @@ from itertools import product
 from app.domain.facts import Truth
 from app.domain.messages import Message, message
 from app.domain.ruleset import Currencies, GradeCell, Minimum, Nomenclature, Ruleset, Targets
-from app.domain.ruleset_checks.remark import Remark, between, repeated, text_given, usable, warning
+from app.domain.ruleset_checks.remark import Remark, between, repeated, text_given, too_many, usable, warning
 from app.domain.verdict import Grade
 from app.domain.wording import truth_said
 
@@ -47,23 +47,18 @@ def _nomenclature(nomenclature: Nomenclature) -> Iterator[Remark]:
         yield warning("nomenclature", said)
     for name, ids in (("sections", nomenclature.sections), ("products", nomenclature.products)):
         path = f"nomenclature.{name}"
-        yield from _not_too_many(path, ids)
+        yield from too_many(path, ids, _LONGEST_LIST)
         for at, number in enumerate(ids):
             if number <= 0:
                 yield Remark(f"{path}.{at}", message("is no id of the catalog: ids are above 0"))
         yield from repeated(path, ids)
-    yield from _not_too_many("nomenclature.terms", nomenclature.terms)
+    yield from too_many("nomenclature.terms", nomenclature.terms, _LONGEST_LIST)
     for at, term in enumerate(nomenclature.terms):
         if not any(sign.isalnum() for sign in term):
             yield Remark(f"nomenclature.terms.{at}", message("has no word in it"))
         elif len(term) > _LONGEST_TERM:
             yield from text_given(f"nomenclature.terms.{at}", term, _LONGEST_TERM)
     yield from repeated("nomenclature.terms", nomenclature.terms)
-
-
-def _not_too_many(path: str, values: Sequence[object]) -> Iterator[Remark]:
-    if len(values) > _LONGEST_LIST:
-        yield Remark(path, message("has too many entries: at most {most}", most=_LONGEST_LIST))
 
 
 def _grades(cells: Sequence[GradeCell]) -> Iterator[Remark]:

@@ -7,27 +7,31 @@ from decimal import Decimal
 from app.domain.facts import Kind
 from app.domain.messages import Message, message
 from app.domain.ruleset import Criterion, FactDefinition, Operator, Ruleset
-from app.domain.ruleset_checks.readable import COMPANY_LINKED
-from app.domain.ruleset_checks.remark import Remark, repeated, usable, warning
+from app.domain.ruleset_checks.readable import COMPANY_LINKED, MOST_FACTS
+from app.domain.ruleset_checks.remark import Remark, repeated, too_many, usable, warning
 from app.domain.wording import called
 
 _COMPARING = frozenset({Operator.OVER, Operator.AT_LEAST, Operator.UNDER, Operator.AT_MOST})
 _BOX = frozenset({"yes", "no"})
+MOST_CRITERIA = 100
+_MOST_CODES = 2000
+_SHOWN = 30
 
 
 def check_gates(ruleset: Ruleset) -> Iterator[Remark]:
     """Remarks on the criteria of client and request."""
     if not ruleset.client:
         yield warning("client", message("There are no criteria, so every client is a target client."))
-    facts = {one.name: one for one in ruleset.facts}
+    facts = {one.name: one for one in ruleset.facts[:MOST_FACTS]}
     for gate, criteria in (("client", ruleset.client), ("request", ruleset.request)):
         yield from _gate(gate, criteria, facts)
 
 
 def _gate(gate: str, criteria: Sequence[Criterion], facts: Mapping[str, FactDefinition]) -> Iterator[Remark]:
+    yield from too_many(gate, criteria, MOST_CRITERIA)
     allowed: dict[str, _Allowed] = {}
     seen: dict[object, int] = {}
-    for at, criterion in enumerate(criteria):
+    for at, criterion in enumerate(criteria[:MOST_CRITERIA]):
         path = f"{gate}.{at}"
         wrong = list(_criterion(path, criterion, facts))
         yield from wrong
@@ -59,7 +63,7 @@ def _kind(name: str, facts: Mapping[str, FactDefinition]) -> Kind | None:
 def _criterion(path: str, criterion: Criterion, facts: Mapping[str, FactDefinition]) -> Iterator[Remark]:
     kind = _kind(criterion.fact, facts)
     if kind is None:
-        known = tuple(sorted({*facts, COMPANY_LINKED}))
+        known = tuple(sorted({*facts, COMPANY_LINKED}))[:_SHOWN]
         said = message("There is no fact “{fact}”; known are: {known}", fact=criterion.fact[:80], known=known)
         yield Remark(f"{path}.fact", said)
     elif (one := facts.get(criterion.fact)) and all(source.card == "deal" for source in one.sources):
@@ -89,6 +93,7 @@ def _listing(path: str, criterion: Criterion, kind: Kind | None) -> Iterator[Rem
         yield Remark(f"{path}.number", message("does not go with this operator: take it away"))
     if not criterion.codes:
         yield Remark(f"{path}.codes", _empty_list(criterion.operator))
+    yield from too_many(f"{path}.codes", criterion.codes, _MOST_CODES)
     for at, code in enumerate(criterion.codes):
         if not code.strip():
             yield Remark(f"{path}.codes.{at}", message("is empty: write a code, or take it off the list"))

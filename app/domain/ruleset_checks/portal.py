@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from app.domain import destination
 from app.domain.messages import Message, message
 from app.domain.ruleset import FactDefinition, FactSource, FieldValue, Route, Ruleset
+from app.domain.ruleset_checks.gates import MOST_CRITERIA
+from app.domain.ruleset_checks.readable import MOST_FACTS
 from app.domain.ruleset_checks.remark import Remark, warning
 from app.domain.ruleset_checks.routes import routes_of
 from app.domain.ruleset_checks.standard_fields import STANDARD_FIELDS
@@ -13,6 +15,7 @@ from app.domain.verdict import Outcome
 
 _ENTITIES = {"lead": Entity.LEAD, "company": Entity.COMPANY, "deal": Entity.DEAL}
 _CUSTOM = "UF_"
+_SHOWN = 30
 _OURS = "UF_CRM_OGON_"
 _INDUSTRIES = frozenset({("lead", "UF_CRM_OGON_INDUSTRY"), ("company", "industry"), ("lead", "industry")})
 _LEAD_ENDS: Mapping[Outcome, Semantics] = {
@@ -27,11 +30,11 @@ _LEAD_ENDS: Mapping[Outcome, Semantics] = {
 def check_portal(ruleset: Ruleset, portal: PortalDictionary) -> Iterator[Remark]:
     """Remarks on what the portal does not have."""
     facts = {one.name: one for one in ruleset.facts}
-    for at, one in enumerate(ruleset.facts):
+    for at, one in enumerate(ruleset.facts[:MOST_FACTS]):
         for n, source in enumerate(one.sources):
             yield from _field(f"facts.{at}.sources.{n}.field", _ENTITIES[source.card], source.field, portal)
     for gate, criteria in (("client", ruleset.client), ("request", ruleset.request)):
-        for at, criterion in enumerate(criteria):
+        for at, criterion in enumerate(criteria[:MOST_CRITERIA]):
             if criterion.fact in facts:
                 yield from _codes(f"{gate}.{at}.codes", criterion.codes, facts[criterion.fact], portal)
     for path, route in routes_of(ruleset).items():
@@ -81,9 +84,9 @@ def _codes(path: str, codes: tuple[str, ...], fact: FactDefinition, portal: Port
     if not known or len(known) < len(vocabularies):
         return
     words = {code.casefold() for one in known for code in one}
+    listed = tuple(sorted({word for one in known for word in one}))[:_SHOWN]
     for at, code in enumerate(codes):
         if code.strip() and code.casefold() not in words:
-            listed = tuple(sorted({word for one in known for word in one}))[:30]
             said = message("The portal has no “{code}” here; it has: {known}", code=code[:80], known=listed)
             yield Remark(f"{path}.{at}", said)
 
@@ -153,7 +156,7 @@ def _fields(path: str, entity: Entity, fields: Mapping[str, FieldValue], portal:
 def _value(path: str, entity: Entity, name: str, value: FieldValue, portal: PortalDictionary) -> Iterator[Remark]:
     items = portal.enumerations.get((entity, name))
     if items is not None and str(value) not in items.values():
-        listed = tuple(sorted(items.values()))[:30]
+        listed = tuple(sorted(items.values()))[:_SHOWN]
         yield Remark(
             path, message("The portal has no “{code}” here; it has: {known}", code=str(value)[:80], known=listed)
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from app.domain.facts import Kind
 from app.domain.messages import message
 from app.domain.ruleset import FactDefinition, Ruleset
-from app.domain.ruleset_checks.remark import Remark, text_given, warning
+from app.domain.ruleset_checks.remark import Remark, text_given, too_many, warning
 
 COMPANY_LINKED = "company_linked"
 _GATHERED = frozenset(
@@ -27,6 +27,7 @@ _USED: Mapping[str, frozenset[Kind]] = {
     "prospects": frozenset({Kind.FLAG}),
 }
 """Facts that judging itself asks for, and of what kind they must be."""
+MOST_FACTS = 300
 _LONGEST_NAME = 64
 FIELD_NAME = re.compile(r"UF_[A-Z0-9_]{1,60}|[a-z][A-Za-z0-9]{0,60}")
 """`UF_CRM_…`, or a standard field as `crm.item` prints it."""
@@ -34,8 +35,9 @@ FIELD_NAME = re.compile(r"UF_[A-Z0-9_]{1,60}|[a-z][A-Za-z0-9]{0,60}")
 
 def check_facts(ruleset: Ruleset) -> Iterator[Remark]:
     """Remarks on what is known about a card."""
+    yield from too_many("facts", ruleset.facts, MOST_FACTS)
     first: dict[str, int] = {}
-    for at, one in enumerate(ruleset.facts):
+    for at, one in enumerate(ruleset.facts[:MOST_FACTS]):
         path = f"facts.{at}"
         yield from _name(f"{path}.name", one.name, first)
         first.setdefault(one.name, at)

@@ -1,6 +1,6 @@
 """What a check has to say about a ruleset. Used by all checks and by whoever shows them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,6 +32,12 @@ def between(path: str, value: int, least: int, most: int) -> Iterator[Remark]:
 def usable(number: Decimal) -> bool:
     """Finite and of a size that people use."""
     return number.is_finite() and (not number or abs(number.adjusted()) <= _LARGEST_POWER)
+
+
+def too_many(path: str, values: Sized, most: int) -> Iterator[Remark]:
+    """Nothing for a list that people could have written."""
+    if len(values) > most:
+        yield Remark(path, message("has too many entries: at most {most}", most=most))
 
 
 def text_given(path: str, text: str | None, longest: int = 255) -> Iterator[Remark]:
