@@ -78,3 +78,7 @@ chaos: dev ## leads and deals through a storm of lost webhooks, faults and kille
 .PHONY: fuzz
 fuzz: dev ## 100,000 hostile requests at a real server, and what they leave behind; ARGS="--seed 7" repeats a run
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+.PHONY: bench-replay
+bench-replay: dev ## 100,000 recorded cards through a draft of rules, beside a bare reading of the same rows
+	$(BIN)/python -m benchmarks.replay $(ARGS)
