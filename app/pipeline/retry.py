@@ -23,7 +23,7 @@ _LONGEST = timedelta(minutes=10)
 _PORTAL_CLOSED = timedelta(minutes=10)
 _PARKED = timedelta(minutes=30)
 MOST_ATTEMPTS = 12
-"""About an hour and a half of temporary faults before a person is asked to look."""
+"""About an hour of temporary faults before a person is asked to look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from web_delivery import TOKEN, deliver, event_body
 
 from app.main import create_app
 from app.settings import Settings
-from app.store import journal, news, sweeps
+from app.store import journal, news, portals, sweeps
 from app.store.database import Database
 from app.store.journal import NewEntry
 from app.store.news import SeenCard
@@ -173,6 +173,18 @@ async def test_the_list_says_whether_every_change_of_today_was_judged(
     assert "Of them on the queue: 1." in alert[1]
     assert re.findall(r'href="https://portal.example/crm/lead/details/(\d+)/"', alert[1]) == ["8"]
     assert "difference: <b>2</b>" in alert[1]
+
+
+async def test_the_list_says_why_a_portal_takes_no_calls(
+    signed_in: httpx.AsyncClient, database: Database, portal: Portal
+) -> None:
+    assert "takes no calls" not in (await signed_in.get("/")).text
+    async with database.writing() as session:
+        trouble = "profile: <b>The plan ended</b> [PAYMENT_REQUIRED, HTTP 402]"
+        await portals.set_trouble(session, portal.id, trouble, now=datetime(2026, 11, 22, 3, tzinfo=UTC))
+    page = (await signed_in.get("/")).text
+    assert "The portal takes no calls: profile: &lt;b&gt;The plan ended&lt;/b&gt; [PAYMENT_REQUIRED, HTTP 402]" in page
+    assert re.search(r"Since [^<]*22[^<]*go on by themselves", page)
 
 
 async def test_filters_narrow_and_say_when_nothing_fits(
