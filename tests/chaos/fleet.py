@@ -22,7 +22,7 @@ _REPOSITORY = Path(__file__).parents[2]
 OGON_WORKER = ("-m", "app", "worker")
 _OGON_WEB = ("-m", "app", "serve", "--no-worker")
 _START_SECONDS = 60.0
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 60.0
 
 
 class Silent(Exception):  # noqa: N818 - reads as the state it is
