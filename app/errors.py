@@ -10,7 +10,10 @@ can tell an expected failure from a defect. It must not import anything from app
     ├── SecretUnreadable       store/secret_box.py   sealed with another SECRET_KEY
     ├── PortalUnknown          store/portals.py      no such portal
     ├── PortalExists           store/portals.py      its domain is already there
-    └── RulesetConflict        store/rulesets.py     somebody published a newer version meanwhile
+    ├── RulesetConflict        store/rulesets.py     somebody published a newer version meanwhile
+    ├── VersionUnknown         store/rulesets.py     no version of the rules has this number
+    ├── RulesetInvalid         store/ruleset_document.py  values of a rule document are wrong
+    └── RulesUnreadable        store/ruleset_yaml.py      a file of rules is neither JSON nor YAML
 
 Other packages add their own beneath it, beside the code that raises them.
 Apart stands `SettingsError` (settings.py): leaves do not import each other.

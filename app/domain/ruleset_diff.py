@@ -36,8 +36,6 @@ def differences(before: Ruleset, after: Ruleset) -> list[Change]:
 
 
 def _compared(where: _Where, before: Any, after: Any, word: Word) -> Iterator[Change]:
-    if before == after:
-        return
     if word.named is not None:
         yield from _lists(where, before, after, word)
     elif word.table:
@@ -45,6 +43,9 @@ def _compared(where: _Where, before: Any, after: Any, word: Word) -> Iterator[Ch
     elif is_dataclass(before):
         for name, inner in word.keys.items():
             yield from _compared(_into(where, name, inner.label), getattr(before, name), getattr(after, name), inner)
+    elif before == after and type(before) is type(after):
+        # 1 and a ticked box are equal to Python, and written differently.
+        return
     elif isinstance(before, tuple):
         yield _list_changed(where, cast("tuple[Any, ...]", before), cast("tuple[Any, ...]", after))
     else:

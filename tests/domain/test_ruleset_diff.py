@@ -113,6 +113,11 @@ def test_equal_rules_differ_in_nothing_whatever_their_number() -> None:
             id="a source is gone",
         ),
         pytest.param(
+            {"deal_route": Route(0, None, {"opened": True})},
+            [("deal_route.fields.opened", None, "New deals · fields · opened: added (yes)")],
+            id="a field to write",
+        ),
+        pytest.param(
             {"texts": Texts(deal="Fire!")},
             [("texts.deal", None, "Texts · headline, deal: not set → Fire!")],
             id="a text",
@@ -127,6 +132,12 @@ def test_a_change_is_told_where_it_is_and_in_words(changes: dict[str, Any], told
 def _first(before: Any) -> Any:
     """Of a whole item its second word: enough to know it by."""
     return before.get("operator") or before.get("card") if isinstance(before, dict) else before
+
+
+def test_a_box_is_not_the_number_that_equals_it() -> None:
+    number, box = (replace(DEFAULT, deal_route=Route(0, None, {"opened": value})) for value in (1, True))
+    (told,) = differences(number, box)
+    assert (told.path, in_english(told.said)) == ("deal_route.fields.opened", "New deals · fields · opened: 1 → yes")
 
 
 rules = st.builds(

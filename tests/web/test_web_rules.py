@@ -157,27 +157,14 @@ async def test_a_dry_run_tells_everything_and_publishes_nothing(client: httpx.As
     assert [one["version"] for one in versions["items"]] == [1]
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        pytest.param(None, id="null"),
-        pytest.param([], id="a list"),
-        pytest.param("text\x00 \ud800", id="a text that cannot be stored"),
-        pytest.param({"client\x00": {"\ud800": 1}}, id="keys that cannot be stored"),
-        pytest.param({"texts": [[[]]] * 3}, id="nested"),
-    ],
-)
-async def test_no_document_is_too_strange_to_be_refused(client: httpx.AsyncClient, ruled: Portal, sent: Any) -> None:
-    body = json.dumps({"reason": "because", "based_on": 1, "document": sent})
+async def test_no_document_is_too_strange_to_be_refused(client: httpx.AsyncClient, ruled: Portal) -> None:
     headers = {**ADMIN, "content-type": "application/json"}
-    answer = await client.post("/api/v1/rules", content=body, headers=headers)
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["error"]["wrong"]
-
-
-async def test_a_very_deep_document_is_refused(client: httpx.AsyncClient, ruled: Portal) -> None:
+    for strange in (None, [], "text\x00 \ud800", {"client\x00": {"\ud800": 1}}, {"texts": [[[]]] * 3}):
+        body = json.dumps({"reason": "because", "based_on": 1, "document": strange})
+        answer = await client.post("/api/v1/rules", content=body, headers=headers)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["error"]["wrong"]
     body = '{"reason": "r", "based_on": 1, "document": ' + '{"texts": ' * 700 + "1" + "}" * 701
-    headers = {**ADMIN, "content-type": "application/json"}
     answer = await client.post("/api/v1/rules", content=body, headers=headers)
     assert answer.status_code in {400, 422}, answer.text
 
