@@ -10,6 +10,8 @@ can tell an expected failure from a defect. It must not import anything from app
     ├── SecretUnreadable       store/secret_box.py   sealed with another SECRET_KEY
     ├── PortalUnknown          store/portals.py      no such portal
     ├── PortalExists           store/portals.py      its domain is already there
+    ├── TokenExists            store/tokens.py       the name is taken
+    ├── TokenUnknown           store/tokens.py       no token in use has this name
     ├── RulesetConflict        store/rulesets.py     somebody published a newer version meanwhile
     ├── VersionUnknown         store/rulesets.py     no version of the rules has this number
     ├── RulesetInvalid         store/ruleset_document.py  values of a rule document are wrong
