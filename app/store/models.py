@@ -37,6 +37,8 @@ SECOND_LOOK_ANSWERS = ("right", "wrong")
 SECOND_LOOK_WAYS = ("api", "portal")
 REPLAY_STATES = ("waiting", "running", "done", "cancelled", "failed")
 ROLES = ("viewer", "head", "admin")
+ACTIVITY_KINDS = ("call_out", "call_in", "letter_out", "letter_in", "meeting", "chat", "todo", "task", "other")
+HAPPENED = ("yes", "no", "unknown")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -349,6 +351,103 @@ class StageMoveRow(Base):
     category_id: Mapped[int | None] = mapped_column(Integer)
     semantics: Mapped[str | None]
     created_time: Mapped[datetime | None]
+
+
+class ActivityRow(Base):
+    __tablename__ = "activities"
+    __table_args__ = (
+        one_of("kind", ACTIVITY_KINDS),
+        one_of("happened", HAPPENED),
+        Index("ix_activities_owner", "portal_id", "owner_type_id", "owner_id", "activity_id"),
+        Index("ix_activities_responsible", "portal_id", "responsible_id", "start_at"),
+        {"comment": "What people did: calls, letters, meetings, chats, to-dos, as the portal's activities tell it."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    activity_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    provider: Mapped[str | None]
+    direction: Mapped[str | None]
+    completed: Mapped[bool]
+    owner_type_id: Mapped[int | None] = mapped_column(Integer)
+    owner_id: Mapped[int | None] = mapped_column(BigInteger)
+    responsible_id: Mapped[int | None] = mapped_column(BigInteger)
+    author_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime | None]
+    start_at: Mapped[datetime | None]
+    end_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+    talk_seconds: Mapped[int | None] = mapped_column(Integer)
+    happened: Mapped[str]
+    why_unknown: Mapped[str | None]
+    # Whether `activity_bindings` holds every card it belongs to; else its owner is all that is known.
+    bindings_known: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class ActivityBindingRow(Base):
+    __tablename__ = "activity_bindings"
+    __table_args__ = (
+        Index("ix_activity_bindings_activity", "portal_id", "activity_id"),
+        {"comment": "Every card that an activity belongs to, the owner among them."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    activity_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class CallRow(Base):
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index("ix_calls_activity", "portal_id", "activity_id"),
+        Index("ix_calls_user", "portal_id", "user_id", "started_at"),
+        {"comment": "Each call by the portal's call statistics: who, when, how long, with what result."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    statistic_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    call_id: Mapped[str | None]
+    direction: Mapped[str | None]
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    started_at: Mapped[datetime | None]
+    duration_seconds: Mapped[int | None] = mapped_column(Integer)
+    talk_seconds: Mapped[int | None] = mapped_column(Integer)
+    failed_code: Mapped[str | None]
+    entity_type_id: Mapped[int | None] = mapped_column(Integer)
+    entity_id: Mapped[int | None] = mapped_column(BigInteger)
+    activity_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class OwnerChangeRow(Base):
+    __tablename__ = "owner_changes"
+    __table_args__ = (
+        {"comment": "Who was responsible for a card since when, as we saw it; the portal keeps no such history."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # The card's last change when the owner was first seen: it was theirs by then, and perhaps a little earlier.
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime]
+
+
+class HistoryRow(Base):
+    __tablename__ = "histories"
+    __table_args__ = (
+        {"comment": "From when on each source of a portal's past is kept whole, and whether it can be read at all."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    # What happened before it may be missing; None until a sweep has read the source to its end.
+    whole_since: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    # Why the portal does not let us read it; None where it does.
+    refused: Mapped[str | None]
+    refused_at: Mapped[datetime | None]
 
 
 class ChangedCardRow(Base):
