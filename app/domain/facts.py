@@ -216,21 +216,25 @@ def _fact_to_json(fact: Fact) -> dict[str, Any]:
     return document
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def _fact_from_json(name: str, stored: Mapping[str, Any]) -> Fact:
-    kind = Kind(stored["kind"])
-    problem = stored.get("problem")
+    # Replays read millions of these: what most facts have not is not even looked through.
+    kind, raw = _KINDS[stored["kind"]], stored["value"]
+    problem, others = stored.get("problem"), stored.get("others")
     return Fact(
         name,
         kind,
-        value_from_json(kind, stored["value"]),
+        None if raw is None else value_from_json(kind, raw),
         stored.get("source", ""),
         message_from_json(problem) if problem else None,
-        tuple(
-            (source, value)
-            for source, raw in stored.get("others", ())
-            if (value := value_from_json(kind, raw)) is not None
-        ),
+        _others(kind, others) if others else (),
     )
+
+
+def _others(kind: Kind, stored: Iterable[tuple[str, Any]]) -> tuple[tuple[str, FactValue], ...]:
+    return tuple((source, value) for source, raw in stored if (value := value_from_json(kind, raw)) is not None)
 
 
 _EXACT = Context(prec=100, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
