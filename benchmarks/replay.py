@@ -11,10 +11,10 @@ code 1 when the replay takes longer than the bar, or when its counts do not add 
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -28,6 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 import psycopg
 from pydantic import SecretStr
 from rich.console import Console
@@ -265,9 +266,9 @@ async def measure(options: argparse.Namespace) -> int:
             rounds: list[tuple[float, float]] = []
             for _ in range(options.rounds):
                 bare = await asyncio.to_thread(_bare, conninfo, await _pages(database, portal_id), options.fields)
-                replay, seconds = await _replay(database, portal_id, draft)
+                replay, seconds, meter = await _replay(database, portal_id, draft)
                 rounds.append((seconds, bare))
-    return _report(replay, rounds, options, busy)
+    return _report(replay, rounds, meter, options, busy)
 
 
 def _draft(*, fields: bool) -> Ruleset:
@@ -329,21 +330,78 @@ def _read(share: tuple[str, list[tuple[Period, Place, Place]], bool]) -> int:
         )
 
 
-async def _replay(database: Database, portal_id: int, draft: Ruleset) -> tuple[replays.Replay, float]:
+class Meter:
+    """What the replay's processes and their PostgreSQL backends use, looked at ten times a second.
+
+    Seconds of processors tell more than seconds of the clock on a machine that does other things too.
+    """
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._used: dict[int, float] = {}
+        self.megabytes = 0.0
+
+    @property
+    def processor_seconds(self) -> float:
+        return sum(self._used.values())
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            while True:
+                backends = await connection.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE application_name = 'ogon-replay'"
+                )
+                pids = [row[0] for row in await backends.fetchall()]
+                ours = [child for child in psutil.Process().children() if "app.pipeline.replay_share" in _words(child)]
+                for process in (*ours, *(psutil.Process(pid) for pid in pids if psutil.pid_exists(pid))):
+                    self._look(process)
+                self.megabytes = max(self.megabytes, sum(map(_megabytes, ours)))
+                await asyncio.sleep(0.1)
+
+    def _look(self, process: psutil.Process) -> None:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            self._used[process.pid] = times.user + times.system
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+def _megabytes(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        return process.memory_info().rss / 1024**2
+    return 0.0
+
+
+async def _replay(database: Database, portal_id: int, draft: Ruleset) -> tuple[replays.Replay, float, Meter]:
     async with database.writing() as session:
         asked = await replays.ask(
             session, portal_id=portal_id, draft=ruleset_to_document(draft), since=PERIOD[0], until=PERIOD[1], by="bench"
         )
+    meter = Meter(database.conninfo.get_secret_value())
+    metering = asyncio.create_task(meter.run())
     started = time.perf_counter()
     await Replayer(database, processes=PROCESSES).step()
     seconds = time.perf_counter() - started
+    metering.cancel()
+    await asyncio.gather(metering, return_exceptions=True)
     async with database.reading() as session:
         replay = await replays.get(session, asked.id)
     assert replay is not None
-    return replay, seconds
+    return replay, seconds, meter
 
 
-def _report(replay: replays.Replay, rounds: list[tuple[float, float]], options: argparse.Namespace, busy: float) -> int:
+def _report(
+    replay: replays.Replay,
+    rounds: list[tuple[float, float]],
+    meter: Meter,
+    options: argparse.Namespace,
+    busy: float,
+) -> int:
     seconds = median(one for one, _ in rounds)
     ratio = median(one / bare for one, bare in rounds)
     tally = Tally.from_json(replay.tally)
@@ -360,7 +418,9 @@ def _report(replay: replays.Replay, rounds: list[tuple[float, float]], options: 
         "ratio_to_bare": round(ratio, 2),
         "changed": tally.changed,
         "not_comparable": tally.not_comparable,
-        "largest_process_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+        "processor_seconds": round(meter.processor_seconds, 2),
+        "seconds_on_two_idle_cores": round(meter.processor_seconds / PROCESSES, 2),
+        "megabytes_of_both_processes": round(meter.megabytes),
         "load_before": round(busy, 2),
         "bar_seconds": bar,
         "passed": passed,
