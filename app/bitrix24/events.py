@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 MOST_KEYS: Final = 1000
 DEEPEST: Final = 5
@@ -129,6 +129,7 @@ _DOCUMENT: Final = re.compile(r"(?:DYNAMIC_(?P<type>\d{1,9})|(?P<name>[A-Z_]{1,4
 _DOCUMENT_TYPES: Final = {**_TYPES, "SMART_INVOICE": _INVOICE}
 _SAFE_AUTH: Final = frozenset({"auth[domain]", "auth[member_id]", "auth[client_endpoint]", "auth[server_endpoint]"})
 _NAME: Final = re.compile(r"[A-Z0-9_]+", re.ASCII)
+_PLAIN: Final = "".join(map(chr, range(128)))
 _TOKENS: Final = re.compile(r"token|secret|auth_id|refresh_id|password|sessid", re.IGNORECASE)
 
 
@@ -268,11 +269,11 @@ def _path(raw: bytes) -> tuple[str, ...]:
 
 
 def _redacted(body: bytes, token: str) -> str:
-    """Without keys that hold secrets, and without the token wherever else somebody put it."""
+    """Without keys that hold secrets, and without the token wherever else somebody put it. In ASCII."""
     kept = [part for part in body.split(b"&") if _may_be_stored(part.partition(b"=")[0])]
     if token:
         kept = [part for part in kept if token.lower() not in _decoded(part).lower()]
-    return b"&".join(kept).decode("utf-8", "replace")
+    return quote_from_bytes(b"&".join(kept), _PLAIN)
 
 
 @lru_cache(maxsize=1024)

@@ -163,6 +163,11 @@ def test_a_value_without_a_key_is_neither_read_nor_stored(more):
     assert event.redacted() == "event=ONX"
 
 
+def test_what_is_stored_reads_as_what_came_even_when_half_of_a_letter_was_encoded():
+    event = parse(b"event=ONX&data[%D2\x99]=\xd0%9f")
+    assert parse(event.redacted().encode()).data == event.data == {"ҙ": "П"}
+
+
 @given(st.binary(max_size=400), st.text(max_size=100))
 def test_any_bytes_give_an_event_or_bad_event(body, query):
     try:

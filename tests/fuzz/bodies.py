@@ -35,7 +35,7 @@ _EVENTS = [
     "ONTASKUPDATE",
     "ONOFFLINEEVENT",
 ]
-# Without what holds an access token, whose key nobody would know again once it is broken.
+# Without what holds an access token, which nobody would know again once its key is broken or another's.
 _PLAIN = [name for name in _EVENTS if name != "ONAPPINSTALL"]
 _PERCENT = [
     "%",
@@ -183,7 +183,8 @@ def _nested(sender: Sender) -> bytes:
 
 def _keys(sender: Sender) -> bytes:
     """Too many, too long, the same one twice with another value, values where other keys have them."""
-    dice, pairs = sender.dice, sender.pairs()
+    dice = sender.dice
+    pairs = sender.pairs(dice.choice(_PLAIN))
     match dice.randrange(4):
         case 0:
             more: Pairs = [(f"k{n}", "1") for n in range(dice.choice([900, 989, 995, 1000, 3000]))]

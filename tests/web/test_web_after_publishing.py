@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from conftest import ADMIN
 from sqlalchemy import insert, text
 from web_cards import judged_lead
 
@@ -15,6 +14,7 @@ from app.store.ruleset_document import ruleset_to_document
 
 pytestmark = pytest.mark.anyio
 
+ADMIN = "admin-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {ADMIN}"}
 DOCUMENT = ruleset_to_document(DEFAULT)
 WEEKS = (date(2026, 11, 9), date(2026, 11, 16))
