@@ -73,10 +73,10 @@ _CARDS = """
            coalesce(run.responsible, card.assigned_by_id) AS responsible
     FROM cards AS card CROSS JOIN LATERAL (
         SELECT id, opened_at, ruleset_version, facts, CASE WHEN %(snapshots)s THEN snapshot END AS snapshot,
-               verdict ->> 'outcome' AS outcome, verdict ->> 'grade' AS grade,
-               CAST(verdict ->> 'declined' AS boolean) AS declined,
-               CAST(seen ->> 'responsible' AS bigint) AS responsible
-        FROM runs
+               said.outcome, said.grade, said.declined, CAST(seen ->> 'responsible' AS bigint) AS responsible
+        -- Taken apart once: each `->>` would unpack the whole verdict again.
+        FROM runs CROSS JOIN LATERAL
+             jsonb_to_record(runs.verdict) AS said(outcome text, grade text, declined boolean)
         WHERE portal_id = card.portal_id AND entity_type_id = card.entity_type_id AND card_id = card.card_id
           AND opened_at >= %(since)s AND opened_at < %(until)s
           AND status IN ('done', 'failed', 'parked') AND verdict IS NOT NULL
