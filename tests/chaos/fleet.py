@@ -21,7 +21,7 @@ from app.settings import Settings
 _REPOSITORY = Path(__file__).parents[2]
 OGON_WORKER = ("-m", "app", "worker")
 _OGON_WEB = ("-m", "app", "serve", "--no-worker")
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
 
 
