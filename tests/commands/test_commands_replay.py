@@ -34,7 +34,8 @@ def terminal(database_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         )
         connection.execute(
             "INSERT INTO runs (portal_id, entity_type_id, card_id, ruleset_version, mode, opened_at, status, seen,"
-            " facts, facts_digest, verdict) SELECT id, 1, 17, 1, 'live', '2026-03-03', 'done', '{}', %s, '', %s FROM portals",
+            " facts, facts_digest, verdict)"
+            " SELECT id, 1, 17, 1, 'live', '2026-03-03', 'done', '{}', %s, '', %s FROM portals",
             (json.dumps(RUN["facts"]), json.dumps(RUN["verdict"])),
         )
     url = sqlalchemy_url(database_conninfo).set(drivername="postgresql").render_as_string(hide_password=False)
