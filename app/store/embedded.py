@@ -198,8 +198,9 @@ def _ensure_running(cluster: Cluster, options: Mapping[str, str]) -> str:
 
 
 def _start(cluster: Cluster, options: Mapping[str, str], lock: int) -> None:
-    _drop_stale_pid(cluster)
     socket = _socket_directory(cluster)
+    for record in (cluster.data / "postmaster.pid", socket / f".s.PGSQL.{_PORT}.lock"):
+        _drop_stale_pid(record)
     settings = {**options, "unix_socket_directories": str(socket)}
     words = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     with _log(cluster) as log:
@@ -226,12 +227,11 @@ def _log(cluster: Cluster) -> Generator[int]:
         os.close(descriptor)
 
 
-def _drop_stale_pid(cluster: Cluster) -> None:
-    """Remove a postmaster.pid whose number now belongs to something else, e.g. to us in a restarted container.
+def _drop_stale_pid(record: Path) -> None:
+    """Remove a server's record whose number now belongs to something else, e.g. to us in a restarted container.
 
     PostgreSQL itself copes with numbers that nobody has; and if a postgres has it, the word is PostgreSQL's.
     """
-    record = cluster.data / "postmaster.pid"
     with contextlib.suppress(OSError, ValueError, IndexError):
         pid = int(record.read_text().splitlines()[0])
         os.kill(pid, 0)

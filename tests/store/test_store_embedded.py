@@ -298,6 +298,7 @@ def test_a_killed_server_that_nobody_collected_is_no_obstacle(used):
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # dead, and left a zombie
     record = known_home(used) / "cluster" / "postmaster.pid"
     record.write_text(f"{child}\n{record.parent}\n1700000000\n5432\n{used}\n\n  1  1\nready\n")
+    (known_home(used) / "socket" / ".s.PGSQL.5432.lock").write_text(f"{child}\n{record.parent}\n1700000000\n5432\n")
     server = use_embedded(used, options=FAST)
     assert _one(server.conninfo(), "SELECT 1") == 1
     server.release()
