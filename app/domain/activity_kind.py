@@ -127,6 +127,8 @@ _CALL_DIRECTIONS: Final = {"1": _OUT, "2": _IN, "3": _IN, "4": _OUT, "5": _OUT}
 _AUTOMATICALLY: Final = "3"
 _SUCCESS: Final = "200"
 _CLIENTS: Final = {"LEAD": 1, "CONTACT": 3, "COMPANY": 4}
+_LARGEST: Final = 2**31 - 1
+_LARGEST_ID: Final = 2**63 - 1
 _CALL_KINDS: Final = frozenset({ActivityKind.CALL_OUT, ActivityKind.CALL_IN})
 
 
@@ -140,7 +142,7 @@ def activity_of(row: Mapping[str, Any]) -> Activity:
         provider=_text(row.get("PROVIDER_ID")),
         direction=direction,
         completed=_completed(row),
-        owner_type_id=_number(row.get("OWNER_TYPE_ID")),
+        owner_type_id=_number(row.get("OWNER_TYPE_ID"), _LARGEST),
         owner_id=_number(row.get("OWNER_ID")),
         responsible_id=_number(row.get("RESPONSIBLE_ID")),
         author_id=_number(row.get("AUTHOR_ID")),
@@ -162,7 +164,7 @@ def bindings_of(printed: Any) -> tuple[tuple[int, int], ...] | None:
     for row in cast("Sequence[Any]", printed):
         if isinstance(row, Mapping):
             told = cast("Mapping[str, Any]", row)
-            kind = _number(told.get("OWNER_TYPE_ID", told.get("entityTypeId")))
+            kind = _number(told.get("OWNER_TYPE_ID", told.get("entityTypeId")), _LARGEST)
             card = _number(told.get("OWNER_ID", told.get("entityId")))
             if kind is not None and card is not None:
                 pairs.append((kind, card))
@@ -260,16 +262,18 @@ def _text(value: Any) -> str | None:
     return str(value) if value not in (None, "", False) else None
 
 
-def _whole(value: Any) -> int | None:
+def _whole(value: Any, largest: int = _LARGEST) -> int | None:
+    """A number from 0 on that a table can hold; None for anything else."""
     try:
-        return int(str(value))
+        told = int(str(value))
     except ValueError:
         return None
+    return told if 0 <= told <= largest else None
 
 
-def _number(value: Any) -> int | None:
+def _number(value: Any, largest: int = _LARGEST_ID) -> int | None:
     """An id; None for the portal's ways to say none (`null`, `""`, `"0"`)."""
-    return _whole(value) or None
+    return _whole(value, largest) or None
 
 
 def _moment(printed: Any) -> datetime | None:

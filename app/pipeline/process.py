@@ -43,10 +43,11 @@ from app.pipeline.dictionaries import unknown_codes
 from app.pipeline.duplicates import fetch_links
 from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
 from app.pipeline.retry import Park, TryAgain, after
-from app.store import cards, portals, runs, timers
+from app.store import cards, owner_changes, portals, runs, timers
 from app.store.claims import Claimed, Claims
 from app.store.database import Database, DatabaseAway
 from app.store.memory import PastAction, recall
+from app.store.owner_changes import SeenOwner
 
 _log = structlog.get_logger()
 _DATABASE_SECONDS = 2.0
@@ -261,6 +262,8 @@ class Process:
             await made.expect(session, card.portal_id, judged.plan.actions, applied.finished, now=self._clock())
             await made.seen(session, card)
             await runs.close_run(session, run_id, status="failed" if error else "done", error=_said(error))
+            owner = SeenOwner(card.card_id, values.get("assigned_by_id"), values.get("updated_time"), judged.read_at)
+            await owner_changes.note(session, card.portal_id, int(card.entity), [owner])
             await cards.save(session, card.key, **values)
 
     async def _failed(self, card: CardRef, lane: Lane, error: Exception) -> None:

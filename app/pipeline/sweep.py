@@ -8,7 +8,7 @@ All sources are read side by side, so that their pages travel in the same few re
 that fails does not stop the others; the round then counts as failed and is tried again soon.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from app.pipeline.sweep_known import KNOWN, check_known
 from app.pipeline.sweep_round import Found, PortalClock, Round, Watch, portal_clock
 from app.pipeline.sweep_sources import SOURCES
 from app.pipeline.sweep_walk import read_source
-from app.store import gaps, sweeps
+from app.store import gaps, histories, sweeps
 from app.store.database import Database
 from app.store.secret_box import SecretUnreadable
 
@@ -81,9 +81,25 @@ async def _read_all(sweep: Round) -> Swept:
         for known in KNOWN:
             found.append(Found(known.name))
             group.create_task(_guarded(check_known(sweep, known, found[-1]), sweep, found[-1]))
+    await _tell_histories(sweep, {one.source: one for one in found})
     # A source that the portal will never let us read must not keep a gap open for ever.
     failed = [one.error for one in found if one.error is not None and not one.refused]
     return Swept(tuple(found), failed[0] if failed else None)
+
+
+async def _tell_histories(sweep: Round, found: Mapping[str, Found]) -> None:
+    """Keep which histories are whole since this round at the latest, and which we may not read at all."""
+    async with sweep.database.writing() as session:
+        for source in SOURCES:
+            one = found[source.name]
+            if source.history is None:
+                continue
+            if one.refused:
+                why = one.error or ""
+                await histories.refused(session, sweep.portal_id, source.history, why=why, now=sweep.now())
+            elif one.error is None:
+                since = sweep.clock.now
+                await histories.read(session, sweep.portal_id, source.history, since=since, now=sweep.now())
 
 
 async def _guarded(reading: Coroutine[Any, Any, None], sweep: Round, found: Found) -> None:

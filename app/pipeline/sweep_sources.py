@@ -5,39 +5,47 @@
     company.changed               the open cards of a company are judged on its fields
     lead.moves, deal.moves        stage history by id: a change of pipeline raises no event for webhooks, and hops
                                   between two readings stand nowhere else
-    activity.new, .changed        by id and by LAST_UPDATED; kept in the journal for whoever measures reactions
+    activity.new, .changed        by id and by LAST_UPDATED; kept in a table for whoever measures reactions
+    call.new                      call statistics by id: only they tell whether anybody talked
 
 Read by `sweep.py`. Fields are named in `select`, so custom names must stay as the portal gives them: never add
 `useOriginalUfNames` here (see `app/bitrix24/loader.py`). To add a source, add it to SOURCES.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from app.pipeline.reads import number
+from app.domain.activity_kind import FIELDS, REACHING, activity_of, call_of
+from app.domain.difference import link
+from app.pipeline.portal_lists import CALLS
+from app.pipeline.reads import number, optional
 from app.pipeline.sweep_round import BACKGROUND, Round, Told, identity, moment
-from app.store import journal, news, stage_moves
+from app.store import activities, histories, news, owner_changes, stage_moves
 from app.store.database import WriteSession
 from app.store.news import SeenCard
+from app.store.owner_changes import SeenOwner
 
 Row = Mapping[str, Any]
 Keep = Callable[[Round, WriteSession, Sequence[Row], bool], Awaitable[Told]]
 """Writes down what the rows tell. The flag: this is the portal's first sight."""
+Complete = Callable[[Round, Sequence[Row]], Awaitable[Sequence[Row]]]
+"""Reads what the list did not print, before anything is written down. Raises Bitrix24Error."""
 
 LEAD, DEAL, COMPANY = 1, 2, 4
 CLOSED_SINCE: Final = timedelta(days=1)
 """At first sight a closed card is judged only when it changed this recently; open ones by SWEEP_SINCE_DAYS."""
-_FIELDS: Final = ("id", "updatedTime", "movedTime", "stageId", "stageSemanticId")
-_ACTIVITY_FIELDS: Final = ("ID", "OWNER_TYPE_ID", "OWNER_ID", "PROVIDER_ID", "COMPLETED", "CREATED", "LAST_UPDATED")
+_FIELDS: Final = ("id", "updatedTime", "movedTime", "stageId", "stageSemanticId", "assignedById")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One list method, walked by id; with `time` only through what changed in a window of that field.
 
-    `from_start`: the first sight looks back, instead of only noting where the list ends.
+    `from_start`: the first sight looks back, instead of only noting where the list ends. `history`: which of
+    `store.histories` is whole once this source is read to its end.
     """
 
     name: str
@@ -46,6 +54,8 @@ class Source:
     keep: Keep
     time: str | None = None
     from_start: bool = False
+    history: str | None = None
+    complete: Complete | None = None
 
     @property
     def id_name(self) -> str:
@@ -70,9 +80,17 @@ def cards_of(entity_type_id: int, event: str) -> Keep:
         wanted = [row for row in rows if not first_sight or _worth_a_first_look(sweep, row)]
         seen = [seen_card(row) for row in wanted]
         await news.note_changed(session, sweep.portal_id, entity_type_id, seen)
+        owners = [_owner(sweep, row) for row in rows]
+        await owner_changes.note(session, sweep.portal_id, entity_type_id, owners)
         return await sweep.ask(session, entity_type_id, seen, event)
 
     return keep
+
+
+def _owner(sweep: Round, row: Row) -> SeenOwner:
+    # Read since the round began: what a run has read meanwhile is not taken for older.
+    began = sweep.clock.now + sweep.clock.skew
+    return SeenOwner(identity(row), link(row.get("assignedById")), moment(row.get("updatedTime")), began)
 
 
 def _worth_a_first_look(sweep: Round, row: Row) -> bool:
@@ -123,23 +141,29 @@ def _move(sweep: Round, entity_type_id: int, row: Row) -> stage_moves.StageMove:
 
 
 async def _activities(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> Told:
-    """A row like a webhook's for each state of an activity not told before; nothing is judged by it."""
-    ids = [identity(row) for row in rows]
-    told = await news.told_activities(session, sweep.portal_id, ids)
-    entries = [
-        journal.NewEntry(
-            source="sweep",
-            event=news.ACTIVITY,
-            portal_id=sweep.portal_id,
-            card_id=identity(row),
-            change="update",
-            lane=BACKGROUND,
-            body={name.lower(): row.get(name) for name in _ACTIVITY_FIELDS if name != "ID"},
-        )
-        for row in rows
-        if (identity(row), row.get("LAST_UPDATED")) not in told
-    ]
-    return Told(len(await journal.append(session, entries)))
+    """Each activity is kept as it is now; nothing is judged by it."""
+    return Told(await activities.keep(session, sweep.portal_id, [activity_of(row) for row in rows]))
+
+
+async def _with_bindings(sweep: Round, rows: Sequence[Row]) -> Sequence[Row]:
+    """Asks for every card that a contact belongs to, where the list tells only its owner.
+
+    Fifty to a request, once for each state of an activity; to-dos and tasks are not asked about.
+    """
+    listed = [one for one in map(activity_of, rows) if one.kind in REACHING]
+    async with sweep.database.reading() as session:
+        wanted = await activities.without_bindings(session, sweep.portal_id, listed)
+    told = dict(zip(wanted, await asyncio.gather(*(_bindings(sweep, one) for one in wanted)), strict=True))
+    return [{**row, "BINDINGS": told[identity(row)]} if identity(row) in told else row for row in rows]
+
+
+async def _bindings(sweep: Round, activity_id: int) -> Any:
+    asked = {"activityId": activity_id}
+    return await optional(sweep.client.call("crm.activity.binding.list", asked, lane=BACKGROUND))
+
+
+async def _calls(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> Told:
+    return Told(await activities.keep_calls(session, sweep.portal_id, [call_of(row) for row in rows]))
 
 
 def _cards(entity_type_id: int, name: str) -> tuple[Source, Source, Source]:
@@ -154,12 +178,14 @@ def _cards(entity_type_id: int, name: str) -> tuple[Source, Source, Source]:
             keep=cards_of(entity_type_id, "SWEEP_CHANGED"),
             time="updatedTime",
             from_start=True,
+            history=f"{name}_owners",
         ),
         Source(
             name=f"{name}.moves",
             method="crm.stagehistory.list",
             params={"entityTypeId": entity_type_id},
             keep=moves_of(entity_type_id),
+            history=f"{name}_moves",
         ),
     )
 
@@ -177,14 +203,18 @@ SOURCES: Final = (
     Source(
         name="activity.new",
         method="crm.activity.list",
-        params={"select": list(_ACTIVITY_FIELDS)},
+        params={"select": list(FIELDS)},
         keep=_activities,
+        history=histories.ACTIVITIES,
+        complete=_with_bindings,
     ),
     Source(
         name="activity.changed",
         method="crm.activity.list",
-        params={"select": list(_ACTIVITY_FIELDS)},
+        params={"select": list(FIELDS)},
         keep=_activities,
         time="LAST_UPDATED",
+        complete=_with_bindings,
     ),
+    Source(name="call.new", method=CALLS, params={}, keep=_calls, history=histories.CALLS),
 )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.bitrix24.errors import Bitrix24Error, Rejected
-from app.bitrix24.protocol import items_of
+from app.pipeline import portal_lists
 from app.pipeline.sweep_round import BACKGROUND, Found, Round, identity, moment
 from app.pipeline.sweep_sources import Row, Source
 from app.store import cursors
@@ -69,10 +69,15 @@ async def read_source(sweep: Round, source: Source, found: Found) -> None:
 
 
 async def _first_sight(sweep: Round, source: Source) -> Cursor:
-    """Where to begin on a portal that was never swept: at its end, unless the source looks back."""
+    """Where to begin on a portal that was never swept: at its end, unless the source looks back.
+
+    Where a backfill has read the list before us, what came since is still to be read.
+    """
     cursor = Cursor(portal_id=sweep.portal_id, source=source.name, moved_at=sweep.now())
     if source.time is None:
-        last = await _last_id(sweep, source)
+        async with sweep.database.reading() as session:
+            filled = await cursors.get(session, sweep.portal_id, cursors.of_backfill(source.name))
+        last = filled.position if filled is not None and filled.position else await _last_id(sweep, source)
         cursor = replace(cursor, position=last, floor=last)
     elif not source.from_start:
         cursor = replace(cursor, since=sweep.clock.now)
@@ -82,10 +87,8 @@ async def _first_sight(sweep: Round, source: Source) -> Cursor:
 
 
 async def _last_id(sweep: Round, source: Source) -> int:
-    """The highest id of the list, 0 when it is empty; in one page without counting."""
-    params = {**source.params, "order": {source.id_name: "DESC"}, "start": -1}
-    page = await sweep.client.call(source.method, params, lane=BACKGROUND)
-    return max((identity(row) for row in items_of(page)), default=0)
+    client = sweep.client
+    return await portal_lists.last_id(client, source.method, source.params, lane=BACKGROUND, id_name=source.id_name)
 
 
 async def _rows(walk: _Walk) -> AsyncIterator[Row]:
@@ -96,7 +99,8 @@ async def _rows(walk: _Walk) -> AsyncIterator[Row]:
         above[f">{source.id_name}"] = cursor.position
         above[f">={source.time}"] = walk.since.isoformat(timespec="seconds")
     params = {**source.params, "filter": above}
-    async for row in walk.sweep.client.walk(source.method, params, lane=BACKGROUND, id_name=source.id_name):
+    client = walk.sweep.client
+    async for row in portal_lists.walk(client, source.method, params, lane=BACKGROUND, id_name=source.id_name):
         if source.time is not None:
             changed = moment(row.get(source.time))
             if changed is not None and changed < walk.since - _FAR_TOO_OLD:
@@ -110,6 +114,8 @@ async def _keep(walk: _Walk, rows: Sequence[Row]) -> None:
     if not rows:
         return
     sweep, last = walk.sweep, identity(rows[-1])
+    if walk.source.complete is not None:
+        rows = await walk.source.complete(sweep, rows)
     cursor = replace(walk.cursor, position=max(walk.cursor.position, last), moved_at=sweep.now())
     async with sweep.writing, sweep.database.writing() as session:
         told = await walk.source.keep(sweep, session, rows, walk.first_sight)

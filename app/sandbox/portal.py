@@ -201,6 +201,18 @@ class SandboxPortal:
             owner = (entity_type_id, item_id)
             return activity_methods.record(self.world, owner, fields, user_id=user_id)
 
+    def ui_call(
+        self, entity_type_id: int, item_id: int, *, outgoing: bool = True, seconds: int = 0, user_id: int = _MANAGER
+    ) -> int:
+        """A call by the portal's telephony, over after so many seconds of talk; 0 is one that nobody took.
+
+        Leaves an activity, whose id comes back, and a row of call statistics.
+        """
+        with self.rest.lock:
+            return activity_methods.record_call(
+                self.world, (entity_type_id, item_id), outgoing=outgoing, seconds=seconds, user_id=user_id
+            )
+
     def ui_complete_activity(self, activity_id: int, user_id: int = _MANAGER) -> None:
         with self.rest.lock:
             activity_methods.change(self.world, activity_id, {"COMPLETED": "Y"}, user_id=user_id)

@@ -35,6 +35,11 @@ class Cursor:
 _RECORD = Record(Cursor, CursorRow)
 
 
+def of_backfill(source: str) -> str:
+    """The source's other cursor: how far a backfill has read it, which is none of the sweep's business."""
+    return f"backfill.{source}"
+
+
 async def get(session: ReadSession, portal_id: int, source: str) -> Cursor | None:
     query = _RECORD.query().where(CursorRow.portal_id == portal_id, CursorRow.source == source)
     return await _RECORD.one(session, query)

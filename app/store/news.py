@@ -42,9 +42,6 @@ class SeenCard:
     day: date | None = None
 
 
-ACTIVITY = "SWEEP_ACTIVITY"
-"""The event of journal rows that tell of the state of an activity."""
-
 # Within the same second as a change, the portal's `updatedTime` can't tell what was read from what came after.
 # `margin` is that second and what the clocks may differ by.
 _STALE = """
@@ -181,13 +178,3 @@ async def idle_cards(
         "limit": limit,
     }
     return list((await session.scalars(query, values)).all())
-
-
-async def told_activities(session: ReadSession, portal_id: int, ids: Sequence[int]) -> set[tuple[int, str | None]]:
-    """States of these activities that the journal holds already: the id and LAST_UPDATED as printed."""
-    query = text("""
-        SELECT card_id, body ->> 'last_updated' FROM journal
-        WHERE portal_id = :portal AND entity_type_id IS NULL AND card_id = ANY(:ids) AND event = :event
-    """)
-    rows = await session.execute(query, {"portal": portal_id, "ids": list(ids), "event": ACTIVITY})
-    return {(row[0], row[1]) for row in rows}

@@ -99,7 +99,16 @@ def test_bindings_come_in_two_spellings_or_not_at_all(printed, pairs) -> None:
 
 @pytest.mark.parametrize(
     ("duration", "code", "talk"),
-    [("64", "200", 64), ("0", "304", 0), ("17", "603", 0), ("30", "", 30), ("", "200", None), (None, "486", 0)],
+    [
+        ("64", "200", 64),
+        ("0", "304", 0),
+        ("17", "603", 0),
+        ("30", "", 30),
+        ("", "200", None),
+        (None, "486", 0),
+        ("9" * 12, "200", None),
+        ("-5", "200", None),
+    ],
 )
 def test_a_call_was_talked_on_as_far_as_its_result_says(duration, code, talk) -> None:
     told = call_of({"ID": "9001", "CALL_DURATION": duration, "CALL_FAILED_CODE": code})

@@ -133,29 +133,6 @@ async def test_a_changed_company_asks_for_its_open_cards(house: House) -> None:
     assert await house.asked() == [("SWEEP_CHANGED", COMPANY, company)]
 
 
-async def test_activities_are_kept_once_for_each_state_and_judge_nothing(house: House) -> None:
-    lead = house.add(LEAD, title="is called")
-    await house.calm()
-    house.clock.passes(minutes=20)
-    call = house.portal.ui_add_activity(LEAD, lead, {"TYPE_ID": 2, "SUBJECT": "Call", "DIRECTION": 2})
-    for _ in range(2):
-        await house.sweep()
-    house.clock.passes(minutes=1)
-    house.portal.ui_complete_activity(call)
-    for _ in range(2):
-        await house.sweep()
-    async with house.database.reading() as session:
-        rows = await session.execute(
-            text(
-                "SELECT body ->> 'owner_id', body ->> 'completed' FROM journal"
-                " WHERE event = 'SWEEP_ACTIVITY' AND card_id = :id ORDER BY id"
-            ),
-            {"id": call},
-        )
-        assert [tuple(row) for row in rows] == [(str(lead), "N"), (str(lead), "Y")]
-    assert await house.asked() == []
-
-
 async def test_a_parked_card_is_asked_about_once_for_each_change(house: House) -> None:
     lead = house.add(LEAD, title="refused")
     await house.calm()
