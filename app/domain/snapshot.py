@@ -48,7 +48,7 @@ class PortalDictionary:
 
     `enumerations`: (entity, field) -> code (XML_ID, else the text) by numeric item id as text.
     `fields`: custom fields that exist. `rates`: RUB for one unit of a currency. `heads`: user id -> head of the
-    user's department. `crm_list_codes`: known INDUSTRY codes and their names.
+    user's department. `industries`, `sources`: known codes of either and their names.
     """
 
     integration_user_id: int
@@ -61,6 +61,7 @@ class PortalDictionary:
     rates: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     heads: Mapping[int, int] = field(default_factory=dict[int, int])
     industries: Mapping[str, str] = field(default_factory=dict[str, str])
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

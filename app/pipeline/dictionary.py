@@ -1,4 +1,4 @@
-"""Reads what a portal calls things: stages, enumerations, currencies, heads, industries, its clock's zone.
+"""Reads what a portal calls things: stages, enumerations, currencies, heads, industries, sources, its clock's zone.
 
 Called by `dictionaries.py` hourly and on an unknown code, and by `ogon portal check`. Must not judge anything.
 What an optional scope hides (people, currencies) is left out; what every judgement needs (stages, the
@@ -21,6 +21,7 @@ from app.pipeline.reads import every_row, mapping, number, optional, together
 
 ROUBLE: Final = "RUB"
 INDUSTRY: Final = "INDUSTRY"
+SOURCE: Final = "SOURCE"
 _LEAD_STAGES: Final = "STATUS"
 _DEAL_STAGES: Final = "DEAL_STAGE"
 _SEMANTICS: Final[Mapping[str, Semantics]] = {
@@ -63,7 +64,8 @@ async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> 
         fields=frozenset((field.entity, field.name) for field in custom),
         rates=rates_of(currencies.result() or []),
         heads=heads.result(),
-        industries=industries_of(statuses.result()),
+        industries=names_of(statuses.result(), INDUSTRY),
+        sources=names_of(statuses.result(), SOURCE),
     )
 
 
@@ -83,9 +85,9 @@ def stages_of(statuses: Iterable[Mapping[str, Any]]) -> tuple[Stage, ...]:
     return tuple(sorted((stage for stage in found if stage), key=lambda s: (s.entity, s.pipeline, s.sort)))
 
 
-def industries_of(statuses: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Names of industries by code."""
-    return {str(row["STATUS_ID"]): str(row.get("NAME") or "") for row in statuses if row.get("ENTITY_ID") == INDUSTRY}
+def names_of(statuses: Iterable[Mapping[str, Any]], directory: str) -> dict[str, str]:
+    """Names of a directory's items by code: of industries, of sources."""
+    return {str(row["STATUS_ID"]): str(row.get("NAME") or "") for row in statuses if row.get("ENTITY_ID") == directory}
 
 
 def enumerations_of(fields: Iterable[CustomField]) -> dict[tuple[Entity, str], Mapping[str, str]]:

@@ -28,6 +28,7 @@ def to_json(dictionary: PortalDictionary) -> dict[str, Any]:
         "rates": {code: str(rate) for code, rate in dictionary.rates.items()},
         "heads": {str(user): head for user, head in dictionary.heads.items()},
         "industries": dict(dictionary.industries),
+        "sources": dict(dictionary.sources),
     }
 
 
@@ -43,4 +44,6 @@ def from_json(stored: Mapping[str, Any]) -> PortalDictionary:
         rates={code: Decimal(rate) for code, rate in stored["rates"].items()},
         heads={int(user): head for user, head in stored["heads"].items()},
         industries=dict(stored["industries"]),
+        # Documents kept by earlier versions have no sources.
+        sources=dict(stored.get("sources", {})),
     )

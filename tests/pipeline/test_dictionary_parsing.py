@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.snapshot import Entity
 from app.pipeline.custom_fields import described_fields, listed_field
-from app.pipeline.dictionary import enumerations_of, industries_of, rates_of, stages_of, zone_of
+from app.pipeline.dictionary import enumerations_of, names_of, rates_of, stages_of, zone_of
 from app.pipeline.people import heads_of
 
 
@@ -52,9 +52,10 @@ def test_meaning_is_taken_from_extra_where_semantics_is_not_told():
     assert stage.semantics == "failure"
 
 
-def test_industries():
+def test_names_of_a_directory():
     rows = [status("INDUSTRY", "MANUFACTURING"), status("SOURCE", "CALL")]
-    assert industries_of(rows) == {"MANUFACTURING": "Manufacturing"}
+    assert names_of(rows, "INDUSTRY") == {"MANUFACTURING": "Manufacturing"}
+    assert names_of(rows, "SOURCE") == {"CALL": "Call"}
 
 
 def currency(code, amount, count="1", base="N"):

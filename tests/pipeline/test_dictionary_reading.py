@@ -51,6 +51,7 @@ async def test_the_whole_dictionary(portal, client):
     assert found.rates == {"RUB": Decimal(1), "USD": Decimal("78.5"), "EUR": Decimal("90.2")}
     assert (found.heads[12], found.heads[10]) == (10, 5)
     assert found.industries["MANUFACTURING"] == "Производство"
+    assert found.sources["CALL"] == "Звонок"
     assert from_json(to_json(found)) == found
 
 

@@ -58,6 +58,7 @@ async def recorded(database: Database, portal: Portal) -> Portal:
             document={
                 "stages": [[2, 0, "WON", "", 1, "success", False], [2, 0, "LOSE", "", 2, "failure", False]],
                 "industries": {"UC_DELIVERY": "Перевозки"},
+                "sources": {"WEB": "Сайт"},
             },
             read_at=BASE,
         )
@@ -138,6 +139,7 @@ async def test_regular_clients_are_told_with_their_coverage(client: httpx.AsyncC
         "750001.50",
     )
     assert (unknown["label"], unknown["known"], unknown["won_deals"], unknown["clients"]) == ("not known", False, 1, 0)
+    assert [(one["label"], one["code"]) for one in told["source"]] == [("not known", None), ("Сайт", "WEB")]
     assert [band["label"] for band in told["steam_tph"]] == ["over 3 t/h, up to 10 t/h", "not known"]
     assert told["suggestion"] == [
         {"code": "UC_DELIVERY", "label": "Перевозки", "in_force": False, "advice": "add", "regular_clients": 1},

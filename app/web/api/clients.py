@@ -30,7 +30,7 @@ _USUAL_MONTHS = 36
 class ClientGroup(BaseModel):
     """Won deals of one industry, band of size or source."""
 
-    label: str = Field(description="For people; of an industry the portal's own name.")
+    label: str = Field(description="For people; of an industry or source the portal's own name.")
     code: str | None = Field(description="Industry or source as the portal codes it; null for bands and for not known.")
     over: Decimal | None = Field(description="Of a band: more than this, RUB a year or t/h.")
     up_to: Decimal | None = Field(description="Of a band: and at most this.")
@@ -120,8 +120,8 @@ async def who_is_regular(
         in_order(first, last)
         told = await regular_clients(session, where.id, rules, since=first, until=last, least_regular=least_regular)
         kept = await dictionary.load(session, where.id)
-    names: Mapping[str, str] = kept.document.get("industries", {}) if kept else {}
-    teller = _Teller(catalogue(language_of(request)), names)
+    document = kept.document if kept else {}
+    teller = _Teller(catalogue(language_of(request)), document.get("industries", {}), document.get("sources", {}))
     return RegularClientsAnswer(
         since=told.since,
         until=told.until,
@@ -157,13 +157,14 @@ def _coverage(told: RegularClients) -> dict[str, Coverage]:
 
 @dataclass(frozen=True, slots=True)
 class _Teller:
-    """Names groups in one language; `names` are the portal's own of its industries."""
+    """Names groups in one language; `industries` and `sources` are the portal's own names by code."""
 
     texts: Catalogue
-    names: Mapping[str, str]
+    industries: Mapping[str, str]
+    sources: Mapping[str, str]
 
     def industry(self, code: str) -> str:
-        said = self.names.get(code) or code_said("industry", code)
+        said = self.industries.get(code) or code_said("industry", code)
         return self.texts.say(said) if isinstance(said, Message) else said
 
     def group(self, trait: Trait, group: Group) -> ClientGroup:
@@ -188,7 +189,7 @@ class _Teller:
             return self.texts.say(_band_said(trait, group.band))
         if group.code is None:
             return self.texts.say(message("not known"))
-        return self.industry(group.code) if trait == "industry" else group.code
+        return self.industry(group.code) if trait == "industry" else self.sources.get(group.code) or group.code
 
 
 def _band_said(trait: Trait, band: Band) -> Message:
