@@ -5,6 +5,7 @@ entityTypeId (1 lead, 2 deal, …) and id. The queue's own tables are procrastin
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -39,6 +40,7 @@ REPLAY_STATES = ("waiting", "running", "done", "cancelled", "failed")
 ROLES = ("viewer", "head", "admin")
 ACTIVITY_KINDS = ("call_out", "call_in", "letter_out", "letter_in", "meeting", "chat", "todo", "task", "other")
 HAPPENED = ("yes", "no", "unknown")
+CLOSED_SEMANTICS = ("success", "failure")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -448,6 +450,63 @@ class HistoryRow(Base):
     # Why the portal does not let us read it; None where it does.
     refused: Mapped[str | None]
     refused_at: Mapped[datetime | None]
+
+
+class PastDealRow(Base):
+    __tablename__ = "past_deals"
+    __table_args__ = (
+        one_of("semantics", CLOSED_SEMANTICS),
+        Index("ix_past_deals_company", "portal_id", "company_id"),
+        {"comment": "Closed deals as lists of the portal tell them, also from before any run; money in RUB."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    deal_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    company_id: Mapped[int | None] = mapped_column(BigInteger)
+    responsible: Mapped[int | None] = mapped_column(BigInteger)
+    stage_id: Mapped[str | None]
+    semantics: Mapped[str]
+    source: Mapped[str | None]
+    created_at: Mapped[datetime | None]
+    closed_on: Mapped[date]
+    # Converted by the rates that were known when the deal was read.
+    amount: Mapped[Decimal | None]
+    profit: Mapped[Decimal | None]
+    # What the deal itself says of its client; it goes before what the company says.
+    industry: Mapped[str | None]
+    turnover: Mapped[Decimal | None]
+    steam_tph: Mapped[Decimal | None]
+    read_at: Mapped[datetime]
+
+
+class PastCompanyRow(Base):
+    __tablename__ = "past_companies"
+    __table_args__ = ({"comment": "Companies of closed deals: industry and size as last read; money in RUB."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    industry: Mapped[str | None]
+    turnover: Mapped[Decimal | None]
+    steam_tph: Mapped[Decimal | None]
+    read_at: Mapped[datetime]
+
+
+class PastReadingRow(Base):
+    __tablename__ = "past_readings"
+    __table_args__ = ({"comment": "How far the reading of each portal's closed deals is, and how far back it goes."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    # Digest of what the rules say about where facts are read: with other words all is read again.
+    mapping: Mapped[str]
+    # Names of custom fields in lists by their own names, for deals and for companies.
+    names: Mapped[dict[str, Any]]
+    began_at: Mapped[datetime]
+    closed_from: Mapped[date]
+    # The last deal that is read, by id; a broken-off reading goes on after it.
+    position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    finished_at: Mapped[datetime | None]
+    # All deals closed from this day on were read at least once; None until then.
+    whole_from: Mapped[date | None]
 
 
 class ChangedCardRow(Base):
