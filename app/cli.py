@@ -10,7 +10,7 @@ import typer
 
 from app import demo as demonstration
 from app import serve as serving
-from app.commands import doctor, portal, rejudging, replay, rules, sweep, token
+from app.commands import backfill, doctor, portal, rejudging, replay, rules, sweep, token
 from app.commands.console import fail, out, read_settings, run
 from app.errors import OgonError
 from app.sandbox.portal import SandboxPortal
@@ -29,6 +29,7 @@ app.add_typer(rules.commands, name="rules")
 app.add_typer(token.commands, name="token")
 app.command("doctor")(doctor.doctor)
 app.command("sweep")(sweep.sweep)
+app.command("backfill")(backfill.fill)
 
 
 def main() -> None:

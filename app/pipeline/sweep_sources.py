@@ -112,7 +112,7 @@ def moves_of(entity_type_id: int) -> Keep:
     """Each hop is kept once; a card whose last hop no run has seen goes into the journal."""
 
     async def keep(sweep: Round, session: WriteSession, rows: Sequence[Row], _first_sight: bool) -> Told:
-        moves = [_move(sweep, entity_type_id, row) for row in rows]
+        moves = [stage_move(sweep.portal_id, entity_type_id, row) for row in rows]
         new = await stage_moves.keep(session, [move for move in moves if move.card_id])
         last = {move.card_id: move for move in new}
         seen = [
@@ -124,11 +124,11 @@ def moves_of(entity_type_id: int) -> Keep:
     return keep
 
 
-def _move(sweep: Round, entity_type_id: int, row: Row) -> stage_moves.StageMove:
+def stage_move(portal_id: int, entity_type_id: int, row: Row) -> stage_moves.StageMove:
     """Leads say STATUS_* where others say STAGE_* (docs: api-reference/crm/crm-stage-history-list)."""
     kind = "STATUS" if entity_type_id == LEAD else "STAGE"
     return stage_moves.StageMove(
-        portal_id=sweep.portal_id,
+        portal_id=portal_id,
         entity_type_id=entity_type_id,
         history_id=identity(row),
         card_id=number(row.get("OWNER_ID")),

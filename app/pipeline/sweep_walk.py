@@ -77,7 +77,8 @@ async def _first_sight(sweep: Round, source: Source) -> Cursor:
     if source.time is None:
         async with sweep.database.reading() as session:
             filled = await cursors.get(session, sweep.portal_id, cursors.of_backfill(source.name))
-        last = filled.position if filled is not None and filled.position else await _last_id(sweep, source)
+        ended = filled is not None and filled.through is not None
+        last = filled.position if filled is not None and ended else await _last_id(sweep, source)
         cursor = replace(cursor, position=last, floor=last)
     elif not source.from_start:
         cursor = replace(cursor, since=sweep.clock.now)

@@ -72,6 +72,9 @@ def _upsert(table: str, columns: Mapping[str, str], source: str, *, key: str, un
     """)  # noqa: S608 - put together from constants
 
 
+_LOCK: Final = 395_281  # the first half of a two-part advisory lock; the second is the portal
+# A call and its activity, written at once by two transactions, would each not see the other: they take turns.
+_IN_TURN = text(f"SELECT pg_advisory_xact_lock({_LOCK}, :portal)")
 _KEEP_ACTIVITIES = _upsert(
     "activities",
     _COLUMNS,
@@ -138,6 +141,7 @@ async def keep(session: WriteSession, portal_id: int, activities: Sequence[Activ
         for one in activities
     ]
     values = {"portal": portal_id, "rows": json_text(rows), "ids": [one.activity_id for one in activities]}
+    await session.execute(_IN_TURN, {"portal": portal_id})
     new = set((await session.scalars(_KEEP_ACTIVITIES, values)).all())
     told = {one.activity_id: one.bindings for one in activities if one.bindings is not None}
     await keep_bindings(session, portal_id, told)
@@ -178,6 +182,7 @@ async def keep_calls(session: WriteSession, portal_id: int, calls: Sequence[Call
     rows = [{name: _plain(value) for name, value in asdict(call).items()} for call in calls]
     ids = sorted({call.activity_id for call in calls if call.activity_id is not None})
     values = {"portal": portal_id, "ids": ids}
+    await session.execute(_IN_TURN, {"portal": portal_id})
     new = (await session.scalars(_KEEP_CALLS, values | {"rows": json_text(rows)})).all()
     if ids:
         await session.execute(_FILL_TALK, values)

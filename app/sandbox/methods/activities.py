@@ -3,11 +3,13 @@
 Also called by `SandboxPortal.ui_*`, so that people and REST leave the same rows and events.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.sandbox import saving
 from app.sandbox.errors import RestError
 from app.sandbox.methods.base import Call, Method, Reply, missing, page
+from app.sandbox.methods.listing import walk_page, within
 from app.sandbox.state.activities import FIELDS, NUMBERS, TIMES, Activity
 from app.sandbox.tables import Columns
 from app.sandbox.wire import as_int, as_list, as_map
@@ -25,11 +27,13 @@ def list_(call: Call) -> Reply:
     bindings = conditions.pop("BINDINGS", None)
     world = call.world
     test = _COLUMNS.filter(conditions, world.time, strict=False)
-    rows = [world.activities.rows[one] for one in _candidates(world, conditions, bindings)]
-    found = _COLUMNS.sort(
-        [row for row in rows if test(row)], params.get("order"), strict=False, default=("START_TIME", False)
-    )
-    shown, total, following = page(found, params.get("start"))
+    rows = _candidates(world, conditions, bindings)
+    order, start = params.get("order"), params.get("start")
+    walked = walk_page(rows, test, order=order, start=start)
+    if walked is None:
+        found = [row for row in rows if test(row)]
+        walked = page(_COLUMNS.sort(found, order, strict=False, default=("START_TIME", False)), start)
+    shown, total, following = walked
     select = [str(name) for name in as_list(params.get("select"))]
     return Reply([_row(world, row, select) for row in shown], total, following)
 
@@ -221,15 +225,18 @@ def _printed(world: World, fields: Activity) -> Activity:
     return printed
 
 
-def _candidates(world: World, conditions: Activity, bindings: Any) -> list[int]:
+def _candidates(world: World, conditions: Activity, bindings: Any) -> Sequence[Activity]:
+    """Rows that may match, ids ascending."""
     stored = world.activities
+    owner = (as_int(conditions.get("OWNER_TYPE_ID")), as_int(conditions.get("OWNER_ID")))
     if bindings is not None:
         wanted = [as_map(one) for one in as_list(bindings)]
-        return [one for one, bound in stored.bindings.items() if any(_bound(bound, want) for want in wanted)]
-    owner = (as_int(conditions.get("OWNER_TYPE_ID")), as_int(conditions.get("OWNER_ID")))
-    if None not in owner:
-        return list(stored.by_owner.get((owner[0] or 0, owner[1] or 0), []))
-    return list(stored.rows)
+        ids = [one for one, bound in stored.bindings.items() if any(_bound(bound, want) for want in wanted)]
+    elif None not in owner:
+        ids = sorted(stored.by_owner.get((owner[0] or 0, owner[1] or 0), []))
+    else:
+        return within(stored.listed(), conditions)
+    return [stored.rows[one] for one in ids]
 
 
 def _bound(bound: list[tuple[int, int]], want: Activity) -> bool:

@@ -3,6 +3,8 @@
 Called by `crm.item.list` and the legacy lists. A walk by id with `start=-1` stops after one page.
 """
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -50,6 +52,28 @@ def _candidates(store: Store, find: FieldFinder, raw_filter: Any) -> list[int]:
             return store.with_value(name, [_indexed(field, value) for value in values])
     above = as_int(conditions.get(">id"))
     return store.ids if above is None else store.after(above)
+
+
+def walk_page(rows: Sequence[Item], test: Predicate, *, order: Any, start: Any) -> Page | None:
+    """One page of plain rows with ascending ids, for a walk by ID that counts nothing; None for any other question."""
+    (column, direction), *more = as_map(order).items() or [("", "")]
+    if (as_int(start) or 0) >= 0 or more or str(column).upper() != "ID":
+        return None
+    ordered = reversed(rows) if str(direction).upper() == "DESC" else rows
+    return list(islice((row for row in ordered if test(row)), PAGE)), None, None
+
+
+def within(rows: Sequence[Item], conditions: Any) -> Sequence[Item]:
+    """The stretch of rows with ascending ids that conditions on the ID leave; never fewer than do match."""
+    given = as_map(conditions)
+    above, up_to = as_int(given.get(">ID")), as_int(given.get("<=ID"))
+    first = 0 if above is None else bisect_right(rows, above, key=_row_id)
+    last = len(rows) if up_to is None else bisect_right(rows, up_to, key=_row_id)
+    return rows[first:last] if first or last < len(rows) else rows
+
+
+def _row_id(row: Item) -> int:
+    return as_int(row.get("ID")) or 0
 
 
 _NOTHING = ("", None, "0", 0, False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.sandbox.errors import RestError
 from app.sandbox.methods.base import Call, Method, Reply, page
+from app.sandbox.methods.listing import walk_page, within
 from app.sandbox.tables import Columns
 from app.sandbox.wire import as_int, as_list, as_map
 
@@ -94,8 +95,12 @@ def call_statistics(call: Call) -> Reply:
     order = {str(params.get("sort") or "ID"): str(params.get("order") or "DESC")}
     if "CALL_TYPE" in order:
         raise RestError("INVALID_ARG_VALUE", "Sorting by CALL_TYPE is not supported")
-    rows = [row for row in call.world.calls if test(row)]
-    shown, total, following = page(_CALL.sort(rows, order, strict=False, default=("ID", True)), params.get("start"))
+    rows = within(call.world.calls, params.get("filter"))
+    walked = walk_page(rows, test, order=order, start=params.get("start"))
+    if walked is None:
+        found = [row for row in rows if test(row)]
+        walked = page(_CALL.sort(found, order, strict=False, default=("ID", True)), params.get("start"))
+    shown, total, following = walked
     return Reply(shown, total, following)
 
 

@@ -60,11 +60,20 @@ class Activities:
     by_owner: dict[tuple[int, int], list[int]] = field(default_factory=dict[tuple[int, int], list[int]])
     communications: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
     next_id: int = 1
+    _listed: list[Activity] | None = None
+
+    def listed(self) -> list[Activity]:
+        """All rows, ids ascending; made anew only after a row came or went, since a walk asks for it page by page."""
+        if self._listed is None:
+            self._listed = list(self.rows.values())
+        return self._listed
 
     def put(self, row: Activity) -> int:
         activity_id = self.next_id
         self.next_id += 1
         self.rows[activity_id] = {**row, "ID": str(activity_id)}
+        if self._listed is not None:
+            self._listed.append(self.rows[activity_id])
         self.bind(activity_id, int(row["OWNER_TYPE_ID"]), int(row["OWNER_ID"]))
         return activity_id
 
@@ -83,6 +92,7 @@ class Activities:
             self.by_owner[target].remove(activity_id)
         self.communications.pop(activity_id, None)
         del self.rows[activity_id]
+        self._listed = None
 
     def forget_owner(self, entity_type_id: int, entity_id: int) -> None:
         """A deleted card takes along the activities bound to nothing else."""
@@ -94,3 +104,4 @@ class Activities:
                 self.bindings.pop(activity_id)
                 self.communications.pop(activity_id, None)
                 del self.rows[activity_id]
+                self._listed = None
