@@ -82,3 +82,7 @@ fuzz: dev ## 100,000 hostile requests at a real server, and what they leave behi
 .PHONY: bench-replay
 bench-replay: dev ## 100,000 recorded cards through a draft of rules, beside a bare reading of the same rows
 	$(BIN)/python -m benchmarks.replay $(ARGS)
+
+.PHONY: bench-backfill
+bench-backfill: dev ## a portal's past into our tables: requests beside the least possible; ARGS="--activities 1000000"
+	$(BIN)/python -m benchmarks.backfill $(ARGS)
