@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends
 
 from app.web.access import as_viewer
 from app.web.api import (
+    activities,
     audit,
     calculator,
     cards,
@@ -28,6 +29,7 @@ router = APIRouter(
     responses={code: {"model": ProblemAnswer} for code in (400, 401, 403, 422, 429, 503)},
 )
 router.include_router(cards.router)
+router.include_router(activities.router)
 router.include_router(portals.router)
 router.include_router(completeness.router)
 router.include_router(rules.router)
