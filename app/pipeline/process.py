@@ -86,6 +86,7 @@ class Process:
         self._claims = claims
         self._live = live
         self._clock = clock
+        self._troubled: set[int] = set()
 
     async def judge(self, card: CardRef, lane: Lane) -> None:
         """Judge one card now. A failure becomes a timer or a parked card.
@@ -129,7 +130,9 @@ class Process:
             await asyncio.shield(self._close(card, judged, run_id, applied))
         if applied.error is not None:
             raise applied.error
-        if connection.portal.trouble is not None:
+        # The connection knows the portal as it was a moment ago, when nothing may have been wrong yet.
+        if connection.portal.trouble is not None or card.portal_id in self._troubled:
+            self._troubled.discard(card.portal_id)
             async with self._database.writing() as session:
                 await portals.set_trouble(session, card.portal_id, None, now=self._clock())
 
@@ -274,6 +277,7 @@ class Process:
                 _log.warning("a card will be judged again", card=str(card), seconds=delay.seconds, error=_said(error))
                 await self._again(card, lane, delay, "retry", uncounted=not counts)
                 if trouble is not None:
+                    self._troubled.add(card.portal_id)
                     async with self._database.writing() as session:
                         await portals.set_trouble(session, card.portal_id, trouble, now=self._clock())
             case Park(reason, again):

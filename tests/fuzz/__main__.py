@@ -28,7 +28,7 @@ from tests.fuzz.barrage import CONNECTIONS, Outcome, fire
 from tests.fuzz.bodies import Sender
 from tests.fuzz.house import Target, target, two_portals
 from tests.fuzz.laws import hold
-from tests.fuzz.requests import cases
+from tests.fuzz.heads import cases
 from tests.fuzz.stored import faults_of, rows_stored
 
 MAY_GROW = 16 * 1024

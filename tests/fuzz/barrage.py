@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tests.fuzz.requests import Case
+from tests.fuzz.heads import Case
 
 CONNECTIONS = 24
 _PATIENCE = 20.0
