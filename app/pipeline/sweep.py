@@ -16,7 +16,9 @@ from typing import Any
 import structlog
 
 from app.bitrix24.errors import Bitrix24Error
-from app.pipeline.connections import Connections
+from app.pipeline import past_deals_reading
+from app.pipeline.connections import Connection, Connections
+from app.pipeline.past_deals_reading import read_past
 from app.pipeline.reads import REFUSALS, together
 from app.pipeline.sweep_known import KNOWN, check_known
 from app.pipeline.sweep_round import Found, PortalClock, Round, Watch, portal_clock
@@ -62,17 +64,18 @@ async def sweep_portal(
         gap = await sweeps.newest_gap(session)
         await sweeps.begin(session, portal_id, now=now())
     try:
-        client = (await connections.of(portal_id)).client
-        clock = await portal_clock(client, now=now)
+        connection = await connections.of(portal_id)
+        clock = await portal_clock(connection.client, now=now)
     except (Bitrix24Error, SecretUnreadable) as error:
         return await _ended(database, portal_id, Swept((), str(error)), gap=gap, now=now)
     await _learn_offset(database, portal_id, clock)
     measured = watch is not _nobody
-    swept = await _read_all(Round(portal_id, client, database, clock, now, open_since, watch, measured))
+    sweep = Round(portal_id, connection.client, database, clock, now, open_since, watch, measured)
+    swept = await _read_all(sweep, connection)
     return await _ended(database, portal_id, swept, gap=gap, now=now)
 
 
-async def _read_all(sweep: Round) -> Swept:
+async def _read_all(sweep: Round, connection: Connection) -> Swept:
     found: list[Found] = []
     async with together() as group:
         for source in SOURCES:
@@ -81,6 +84,8 @@ async def _read_all(sweep: Round) -> Swept:
         for known in KNOWN:
             found.append(Found(known.name))
             group.create_task(_guarded(check_known(sweep, known, found[-1]), sweep, found[-1]))
+        found.append(Found(past_deals_reading.NAME))
+        group.create_task(_guarded(read_past(sweep, connection, found[-1]), sweep, found[-1]))
     await _tell_histories(sweep, {one.source: one for one in found})
     # A source that the portal will never let us read must not keep a gap open for ever.
     failed = [one.error for one in found if one.error is not None and not one.refused]

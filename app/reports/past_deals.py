@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.domain.messages import message
 from app.store import calendar
+from app.store import past_deals as kept_past
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS
 
@@ -33,10 +34,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class PastDeals:
-    """All recorded deals made in the period that are still in the portal, and the won ones among them."""
+    """All known deals made in the period that are still in the portal, and the won ones among them.
+
+    `not_judged` of them closed before any run and are as the portal's lists tell. `known_from`: the day from which on
+    all closed deals are known; None until those lists are read, when only judged deals are counted.
+    """
 
     everything: Share
     won: Share
+    not_judged: int
+    known_from: date | None
 
 
 _COUNTS = text(f"""
@@ -46,7 +53,8 @@ _COUNTS = text(f"""
     )
     SELECT ending = 'won' AS won, count(*) AS deals, count(profit) AS known,
         count(*) FILTER (WHERE profit < CAST(:least AS numeric)) AS below,
-        count(*) FILTER (WHERE profit < CAST(:other AS numeric)) AS below_other
+        count(*) FILTER (WHERE profit < CAST(:other AS numeric)) AS below_other,
+        count(*) FILTER (WHERE last_run_id IS NULL) AS not_judged
     FROM deal GROUP BY 1
 """)  # noqa: S608 - constants
 
@@ -64,13 +72,18 @@ async def past_deals(
         "least": least,
         "other": other,
     }
+    rows = (await session.execute(_COUNTS, values)).all()
     counted = {
-        row.won: Share(row.deals, row.known, row.below, None if other is None else row.below_other)
-        for row in await session.execute(_COUNTS, values)
+        row.won: Share(row.deals, row.known, row.below, None if other is None else row.below_other) for row in rows
     }
     none = Share(0, 0, 0, None if other is None else 0)
     won, rest = counted.get(True, none), counted.get(False, none)
-    return PastDeals(everything=_sum(won, rest), won=won)
+    return PastDeals(
+        everything=_sum(won, rest),
+        won=won,
+        not_judged=sum(row.not_judged for row in rows),
+        known_from=await kept_past.whole_from(session, portal_id),
+    )
 
 
 def _sum(one: Share, two: Share) -> Share:

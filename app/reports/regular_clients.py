@@ -1,4 +1,4 @@
-"""Who our regular clients are: the industries, sizes and sources that buy most and most often, from recorded won deals.
+"""Who our regular clients are: the industries, sizes and sources that buy most and most often, from won deals.
 
 A suggestion for the list of industries, beside the list in force; nothing is switched on by it. What is not known is
 counted as not known and never guessed: a share of the deals says how far each figure can be trusted.
@@ -16,7 +16,7 @@ from app.domain.criteria import evaluate
 from app.domain.facts import Fact, Facts, Kind, Truth
 from app.domain.messages import message
 from app.domain.ruleset import Criterion, Operator, Ruleset
-from app.store import calendar
+from app.store import calendar, past_deals
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS
 
@@ -81,16 +81,20 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegularClients:
-    """`counted_from`: the period's first day, or the first recorded win if that is later; `years` since then.
+    """`counted_from`: the period's first day, or the first known win if that is later; `years` since then.
 
-    `known`: of how many won deals the client, each trait, the amount and the profit are known.
+    `known`: of how many won deals the client, each trait, the amount and the profit are known. `not_judged` of the won
+    deals closed before any run and are as the portal's lists tell. `known_from`: the day from which on all closed deals
+    are known; None until those lists are read, when only judged deals are counted.
     """
 
     since: date
     until: date
     counted_from: date | None
     years: Decimal
+    known_from: date | None
     won_deals: int
+    not_judged: int
     clients: int
     regular_clients: int
     known: Mapping[str, int]
@@ -112,6 +116,7 @@ _WON = f"""
 _TOTALS = text(f"""
     {_WON}
     SELECT min(closed_on) AS first_on, count(*) AS won_deals, count(DISTINCT company_id) AS clients,
+        count(*) FILTER (WHERE last_run_id IS NULL) AS not_judged,
         (SELECT count(*) FROM regular) AS regular_clients,
         count(company_id) AS client, count(industry) AS industry, count(turnover) AS turnover,
         count(steam_tph) AS steam_tph, count(source) AS source, count(amount) AS amount, count(profit) AS profit
@@ -168,7 +173,9 @@ async def regular_clients(
         until=until,
         counted_from=counted_from,
         years=years,
+        known_from=await past_deals.whole_from(session, portal_id),
         won_deals=totals.won_deals,
+        not_judged=totals.not_judged,
         clients=totals.clients,
         regular_clients=totals.regular_clients,
         known={name: getattr(totals, name) for name in ("client", *TRAITS, "amount", "profit")},

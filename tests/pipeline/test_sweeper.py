@@ -138,15 +138,14 @@ async def test_a_sweep_that_fails_at_its_first_read_is_tried_again_soon_and_not_
 async def test_several_workers_sweep_a_portal_once(database) -> None:
     async with house_of(database) as house:
         house.add(LEAD, title="one")
-        before = house.portal.stats.commands.get("profile", 0)
+        before = _rounds_asked(house)
         async with _sweeper(house) as one, _sweeper(house) as two, _sweeper(house) as three:
             for _ in range(20):
                 await asyncio.gather(one.step(), two.step(), three.step())
                 await asyncio.sleep(0.02)
             await _rounds(one, house, 1)
         assert await house.value("SELECT count(*) FROM journal WHERE source = 'sweep'") == 1
-        house_asked = house.portal.stats.commands.get("profile", 0)
-        assert house_asked - before == 1
+        assert _rounds_asked(house) - before == 1
 
 
 async def test_only_one_holds_the_lock_and_a_lost_connection_frees_it(database) -> None:
@@ -198,3 +197,9 @@ async def test_what_a_portal_refused_is_counted_once(database) -> None:
 
 def _sweeper(house: House) -> Sweeper:
     return Sweeper(house.database, house.connections, PLAN, now=house.clock)
+
+
+def _rounds_asked(house: House) -> int:
+    """Each round asks for the profile once; so does a reading of the dictionary, which asks for the time as well."""
+    asked = house.portal.stats.commands
+    return asked.get("profile", 0) - asked.get("server.time", 0)

@@ -2,15 +2,16 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.domain.facts import Fact, Facts, Kind
-from app.store import cards, runs
+from app.store import cards, past_deals, runs
 from app.store.cards import CardKey
 from app.store.database import WriteSession
+from app.store.past_deals import PastDeal
 
 INTEGRATION = 1
 BASE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -107,6 +108,31 @@ async def record(session: WriteSession, portal_id: int, deals: Sequence[Deal]) -
             moved_time=deal.moved,
             last_run_id=deal.looks[-1].number,
         )
+
+
+async def list_past(session: WriteSession, portal_id: int, deals: Sequence[Deal]) -> None:
+    """Keep closed deals as a reading of the portal's lists does: without any run."""
+    await past_deals.keep_deals(session, portal_id, [_listed(deal) for deal in deals], now=BASE)
+
+
+def unlike(deal: Deal) -> Deal:
+    """The same deal as it was long before its last run; nothing of it may be told."""
+    return replace(deal, looks=[Look(BASE, Decimal(1))], company=99, stage="WON", facts={"industry": "LONG_AGO"})
+
+
+def _listed(deal: Deal) -> PastDeal:
+    return PastDeal(
+        deal_id=deal.id,
+        company_id=deal.company,
+        responsible=deal.responsible,
+        stage_id=deal.stage,
+        semantics="success" if deal.ending == "won" else "failure",
+        source=deal.source,
+        created_at=deal.created,
+        closed_on=deal.closed_on or BASE.date(),
+        profit=deal.looks[-1].profit,
+        **{name: deal.facts.get(name) for name in ("amount", "industry", "turnover", "steam_tph")},
+    )
 
 
 def _facts(deal: Deal, look: Look) -> Facts:

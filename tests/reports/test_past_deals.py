@@ -8,11 +8,15 @@ import pytest
 
 from app.reports.past_deals import PastDeals, Share, past_deals
 from app.store.database import Database
-from tests.reports.recorded import BASE, Deal, Look, record, some
+from tests.reports.recorded import BASE, Deal, Look, list_past, record, some, unlike
 
 pytestmark = pytest.mark.anyio
 
 PROFITS = [Decimal(one) for one in ("-10", "0", "2999.99", "3000", "4999.99", "5000", "5000.01", "90000")]
+
+
+def never_judged(deal: Deal) -> bool:
+    return deal.id % 3 == 0 and deal.ending in {"won", "lost"}
 
 
 def one_by_one(deals: list[Deal], since: date, until: date, least: Decimal, other: Decimal) -> PastDeals:
@@ -23,7 +27,8 @@ def one_by_one(deals: list[Deal], since: date, until: date, least: Decimal, othe
         return Share(len(of), len(known), sum(one < least for one in known), sum(one < other for one in known))
 
     kept = [one for one in made if one.ending != "deleted"]
-    return PastDeals(everything=share(kept), won=share([one for one in kept if one.ending == "won"]))
+    won = share([one for one in kept if one.ending == "won"])
+    return PastDeals(everything=share(kept), won=won, not_judged=sum(map(never_judged, kept)), known_from=None)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -43,12 +48,16 @@ async def test_deals_are_counted_as_one_by_one(database: Database, portal_id: in
     deals.append(Deal(id=81, looks=[Look(BASE, semantics="success")], stage="UNHEARD_OF"))
     since, until = BASE.date() - timedelta(days=4), BASE.date() + timedelta(days=4)
     async with database.writing() as session:
-        await record(session, portal_id, deals)
+        judged = [one for one in deals if not never_judged(one)]
+        await record(session, portal_id, judged)
+        await list_past(session, portal_id, [one for one in deals if never_judged(one)])
+        await list_past(session, portal_id, [unlike(one) for one in judged if one.id % 2])
         least, other = Decimal(5000), Decimal(3000)
         told = await past_deals(session, portal_id, since=since, until=until, least=least, other=other)
         without = await past_deals(session, portal_id, since=since, until=until, least=least)
     assert told == one_by_one(deals, since, until, least, other)
     assert 0 < told.won.deals < told.everything.deals < len(deals)
+    assert 0 < told.not_judged < told.everything.deals
     assert 0 < told.everything.below < told.everything.known < told.everything.deals
     assert without.everything.below_other is None
 

@@ -14,7 +14,7 @@ from app.domain.minimum import months_before
 from app.domain.ruleset import DEFAULT, Criterion, Minimum, Operator
 from app.reports.regular_clients import TRAITS, Band, Group, RegularClients, Suggestion, regular_clients
 from app.store.database import Database
-from tests.reports.recorded import BASE, Deal, Look, record, some
+from tests.reports.recorded import BASE, Deal, Look, list_past, record, some, unlike
 
 pytestmark = pytest.mark.anyio
 
@@ -125,8 +125,14 @@ async def asked(database: Database, portal_id: int, deals: list[Deal], **how: An
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_groups_are_as_reckoned_client_by_client(database: Database, portal_id: int, seed: int) -> None:
     deals = made_up(seed)
-    told = await asked(database, portal_id, deals)
+    past = [one for one in deals if one.id % 3 == 0 and one.closed_on and one.ending in {"won", "lost"}]
+    judged = [one for one in deals if one not in past]
+    async with database.writing() as session:
+        await list_past(session, portal_id, past)
+        await list_past(session, portal_id, [unlike(one) for one in judged if one.id % 2])
+    told = await asked(database, portal_id, judged)
     won = won_in_time(deals)
+    assert told.not_judged == len(won_in_time(past)) > 0
     assert 0 < told.regular_clients < told.clients
     assert told.won_deals == len(won) < len(deals)
     assert told.clients == len({one.company for one in won} - {None})

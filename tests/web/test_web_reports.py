@@ -80,6 +80,7 @@ async def test_the_minimum_of_the_story_and_what_past_deals_earned(client: httpx
     below = {"below": 1, "share": 0.3333, "below_in_force": 1, "share_in_force": 0.3333}
     assert told["past"]["won"] == {"deals": 4, "known_profit": 3, "unknown_profit": 1, **below}
     assert told["past"]["deals"]["deals"] == 6
+    assert (told["past"]["known_from"], told["past"]["not_judged"]) == (None, 0)
     assert told["past"]["deals"]["share"] == 0.6
     posted = await client.post("/api/v1/calculator/minimum", json={**STORY, **PERIOD}, headers=ADMIN)
     assert posted.json() == told

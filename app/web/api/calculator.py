@@ -54,10 +54,18 @@ class ShareBelow(BaseModel):
 
 
 class PastView(BaseModel):
-    """Recorded deals that were made in the period and are still in the portal."""
+    """Known deals that were made in the period and are still in the portal."""
 
     since: Day
     until: Day
+    known_from: Day | None = Field(
+        description="All deals closed from this day on are known; null until the portal's closed deals have been read, "
+        "when only deals that were judged here are counted."
+    )
+    not_judged: int = Field(
+        description="Deals among them that closed before they were judged here: as the portal's lists tell, amounts in "
+        "RUB by the rates of when they were read."
+    )
     deals: ShareBelow = Field(description="All of them, however they ended.")
     won: ShareBelow = Field(description="Only the won ones.")
 
@@ -125,7 +133,14 @@ async def _past(
     since = asked.since or months_before(until, _USUAL_MONTHS)
     in_order(since, until)
     told: PastDeals = await past_deals(session, portal_id, since=since, until=until, least=least, other=in_force)
-    return PastView(since=since, until=until, deals=_share(told.everything), won=_share(told.won))
+    return PastView(
+        since=since,
+        until=until,
+        known_from=told.known_from,
+        not_judged=told.not_judged,
+        deals=_share(told.everything),
+        won=_share(told.won),
+    )
 
 
 def _share(told: Share) -> ShareBelow:

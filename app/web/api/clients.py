@@ -79,11 +79,19 @@ class RegularClientsAnswer(BaseModel):
 
     since: date
     until: date
-    counted_from: date | None = Field(description="The first recorded win, or `since` if that is later.")
+    known_from: date | None = Field(
+        description="All deals closed from this day on are known; null until the portal's closed deals have been read, "
+        "when only deals that were judged here are counted."
+    )
+    counted_from: date | None = Field(description="The first known win, or `since` if that is later.")
     years: Decimal = Field(description="From `counted_from` to `until`; what `deals_a_year` divides by.")
     ruleset_version: int
     regular_buyer: RegularBuyer
     won_deals: int
+    not_judged: int = Field(
+        description="Won deals that closed before they were judged here: as the portal's lists tell, amounts in RUB by "
+        "the rates of when they were read."
+    )
     clients: int
     regular_clients: int
     coverage: dict[str, Coverage] = Field(
@@ -110,7 +118,7 @@ async def who_is_regular(
 ) -> RegularClientsAnswer:
     """Industries, sizes and sources of won deals, by money; three years back if no period is given.
 
-    Counted from the deals that were judged here: deals that closed before that are not known.
+    Counted from the deals that were judged here and from those that closed before, as a sweep has read them.
     """
     async with web.database.reading() as session:
         where = await portal_asked(session, portal)
@@ -125,11 +133,13 @@ async def who_is_regular(
     return RegularClientsAnswer(
         since=told.since,
         until=told.until,
+        known_from=told.known_from,
         counted_from=told.counted_from,
         years=told.years,
         ruleset_version=rules.version,
         regular_buyer=RegularBuyer(won_deals=rules.minimum.regular_won_deals, months=rules.minimum.regular_months),
         won_deals=told.won_deals,
+        not_judged=told.not_judged,
         clients=told.clients,
         regular_clients=told.regular_clients,
         coverage=_coverage(told),
