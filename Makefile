@@ -22,7 +22,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help install dev demo test api-check check format texts bench-intake bench-burst lock clean
+.PHONY: help install dev demo test test-slow api-check check format texts bench-intake bench-burst lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,10 @@ demo: install ## real leads through the whole service; ARGS="--leads 50 --exit" 
 	$(BIN)/ogon demo $(ARGS)
 
 test: dev ## everything that must hold, in parallel
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: dev ## the long stories: 500 changes unheard, killed workers, a killed database, several processes
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -m slow $(ARGS)
 
 api-check: dev ## the whole API asked as its OpenAPI document says and otherwise; API_CHECK_SECONDS, API_CHECK_SEED
 	$(BIN)/python -m pytest tests/web/api_check.py

@@ -26,9 +26,9 @@ from app.store.database import sqlalchemy_url
 from app.store.embedded import use_embedded
 from tests.fuzz.barrage import CONNECTIONS, Outcome, fire
 from tests.fuzz.bodies import Sender
+from tests.fuzz.heads import cases
 from tests.fuzz.house import Target, target, two_portals
 from tests.fuzz.laws import hold
-from tests.fuzz.heads import cases
 from tests.fuzz.stored import faults_of, rows_stored
 
 MAY_GROW = 16 * 1024

@@ -13,8 +13,8 @@ import uvicorn
 
 from app.web.short_heads import LARGEST_HEAD, protocol
 from tests.fuzz.barrage import fire
-from tests.fuzz.house import Target, target, two_portals
 from tests.fuzz.heads import cases
+from tests.fuzz.house import Target, target, two_portals
 from tests.fuzz.stored import faults_of
 
 CASES, WARM_UP, SEED = 4000, 1000, 20261122

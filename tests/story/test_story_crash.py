@@ -35,6 +35,7 @@ async def test_a_worker_that_is_stopped_in_the_middle_hands_its_cards_on(story: 
     exactly_one_of_each(story, leads)
 
 
+@pytest.mark.slow
 async def test_killed_workers_lose_and_double_nothing(story: Story, database_url: str, tmp_path: Path) -> None:
     await story.stop_worker()
     story.portal.limits = _slow(story)

@@ -47,6 +47,7 @@ async def own_database(data_dir: Path, settings: Settings) -> AsyncIterator[tupl
         yield own, database
 
 
+@pytest.mark.slow
 async def test_leads_that_come_while_the_database_is_dead_are_all_judged_by_the_same_processes(
     own_database: tuple[Settings, Database], data_dir: Path
 ) -> None:

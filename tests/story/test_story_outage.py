@@ -21,6 +21,7 @@ _KINDS = {
 }
 
 
+@pytest.mark.slow
 async def test_all_of_500_cards_that_changed_while_nothing_was_heard_are_judged(story: Story) -> None:
     known = [story.add(LEAD, title=f"Заявка {number}") for number in range(50)]
     await story.settled()

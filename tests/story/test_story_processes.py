@@ -31,6 +31,7 @@ _TOGETHER = text("""
 _WORKERS = text("SELECT count(DISTINCT worker_id) FROM procrastinate_jobs WHERE status = 'doing'")
 
 
+@pytest.mark.slow
 async def test_processes_share_budget_and_cards_and_hand_back_what_they_had_begun(
     settings_with_database: Settings, database: Database
 ) -> None:
