@@ -40,6 +40,6 @@ def exactly_one_of_each(office: Office, leads: dict[int, str]) -> None:
         )
         if seen != wanted:
             wrong[lead_id] = (seen, wanted)
-    assert wrong == {}
+    assert wrong == {}, wrong
     deals = [deal["id"] for deal in office.portal.items(DEAL)]
     assert {deal_id: len(office.comments(DEAL, deal_id)) for deal_id in deals} == dict.fromkeys(deals, 1)
