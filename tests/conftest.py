@@ -6,6 +6,8 @@ production, and is gone with the last of them. The schema is migrated once a wor
 """
 
 import asyncio
+import gc
+import itertools
 import os
 import shutil
 import tempfile
@@ -55,7 +57,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(directory)
 
 
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected between tests only.
+
+    What an earlier test's event loop left behind would else be taken apart in the middle of a later test, in whatever
+    thread happens to run, and its complaint would fail that test. What was loaded so far stays, so it is not looked at.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """A test and its fixtures have ended: no event loop runs here now."""
+    if next(_finished) % _TESTS_BETWEEN == 0:
+        gc.collect()
+
+
 _RUN_DIR = pytest.StashKey[Path]()
+_TESTS_BETWEEN = 10
+_finished = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
