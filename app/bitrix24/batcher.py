@@ -9,10 +9,11 @@ repeat (`retry`), so that retries live in one place.
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.bitrix24.errors import BatchRefused, Bitrix24Error, Closed, Unreachable
+from app.bitrix24.errors import BatchRefused, Bitrix24Error, Closed, Late, Unreachable
 from app.bitrix24.exchange import Exchange, Outcome
 from app.bitrix24.lanes import Lane
 from app.bitrix24.lineup import Command, Lineup
@@ -35,7 +36,8 @@ class Pace:
     `hot_frequent` hot requests a second on, others' calls ride along with them for `hot_seconds`; when hot calls
     themselves had to wait for a slot, for `short_seconds`. From `hot_calls` hot calls a second on it is a burst: many
     cards at once, whose next calls are about to come, so a request that is not full yet waits up to `gather` seconds
-    for them instead of spending a slot on a few, and others' calls fill what is left of it.
+    for them instead of spending a slot on a few, and others' calls fill what is left of it. That many calls must
+    really be about to come: each one on its way, or answered less than `thinking` ago, is taken for one.
     """
 
     in_flight: int = 4
@@ -48,13 +50,16 @@ class Pace:
     hot_frequent: float = 1.0
     hot_calls: float = 10.0
     gather: float = 1.0
+    thinking: float = 0.25
 
 
 class Batcher:
     """The sender of one portal."""
 
-    def __init__(self, exchange: Exchange, pace: Pace) -> None:
+    def __init__(self, exchange: Exchange, pace: Pace, epoch: Callable[[], int]) -> None:
+        """`epoch`: calls of an earlier one are not sent any more."""
         self._exchange = exchange
+        self._epoch = epoch
         self._pace = pace
         self._lineup = Lineup(exchange.ledger, target_seconds=pace.target_seconds)
         self._changed = asyncio.Event()
@@ -65,6 +70,8 @@ class Batcher:
         self._hot_waited = False
         self._spare_slot = False
         self._hot_calls: deque[float] = deque()
+        self._hot_under_way = 0
+        self._hot_landed: deque[float] = deque()
         self._burst_until = float("-inf")
         self._closed = False
 
@@ -167,20 +174,42 @@ class Batcher:
 
     def _launch(self, lane: Lane, reads_only: bool) -> None:
         fill = self._fill_seconds() if lane is Lane.HOT else 0.0
-        commands = self._lineup.choose(lane, fill_seconds=fill, reads_only=reads_only)
+        chosen = self._lineup.choose(lane, fill_seconds=fill, reads_only=reads_only)
+        commands = [command for command in chosen if self._may_be_sent(command)]
         if not commands:
             self._spare_slot = True
             return
-        self._hot_calls.extend(self._exchange.clock() for command in commands if command.lane is Lane.HOT)
+        hot = sum(command.lane is Lane.HOT for command in commands)
+        self._hot_calls.extend([self._exchange.clock()] * hot)
+        self._hot_under_way += hot
         writes = any(kind_of(command.method) is not Kind.READ for command in commands)
         self._writing += writes
         task = asyncio.create_task(self._request(lane, commands), name="bitrix24-request")
         self._requests.add(task)
-        task.add_done_callback(lambda done: self._landed(done, writes=writes))
+        task.add_done_callback(lambda done: self._landed(done, writes=writes, hot=hot))
 
-    def _landed(self, task: "asyncio.Task[None]", *, writes: bool) -> None:
+    def _may_be_sent(self, command: Command) -> bool:
+        """False for what waited until it was too late; it ends as not sent.
+
+        Reads are harmless, and may go out even when we lost the right to write.
+        """
+        lost: Bitrix24Error | None = None
+        if command.epoch != self._epoch() and kind_of(command.method) is not Kind.READ:
+            said = "Not sent: this process stood still for so long that another may have done it"
+            lost = Closed(said, method=command.method)
+        elif command.send_by is not None and self._exchange.clock() > command.send_by:
+            lost = Late("Not sent: it had to wait for too long", method=command.method)
+        if lost is None:
+            return True
+        self._exchange.ledger.back(command.method, 1)
+        _settle(command, lost)
+        return False
+
+    def _landed(self, task: "asyncio.Task[None]", *, writes: bool, hot: int) -> None:
         self._requests.discard(task)
         self._writing -= writes
+        self._hot_under_way -= hot
+        self._hot_landed.extend([self._exchange.clock()] * hot)
         self._changed.set()
 
     def _bursting(self) -> bool:
@@ -193,12 +222,18 @@ class Batcher:
         return now < self._burst_until
 
     async def _gather(self) -> None:
-        """Until a request would be full, but not for long."""
+        """Until a request would be full, but not for long, and not for calls that nobody is about to make."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pace.gather):
-                while len(self._lineup) < self._lineup.largest:
+                while len(self._lineup) < self._lineup.largest <= len(self._lineup) + self._expected():
                     self._changed.clear()
                     await self._changed.wait()
+
+    def _expected(self) -> int:
+        """Hot calls that are likely to be made soon: each that is on its way, or was answered just now, has a next."""
+        while self._hot_landed and self._hot_landed[0] < self._exchange.clock() - self._pace.thinking:
+            self._hot_landed.popleft()
+        return self._hot_under_way + len(self._hot_landed)
 
     def _fill_seconds(self) -> float:
         """How much of others' work rides along with a hot request: none while hot ones are rare."""

@@ -55,7 +55,8 @@ class PortalClient:
 
     `bucket` is shared between the processes that call this portal; without one the client has its own of
     `requests_per_second` and `burst`. `on_rename` is run with the new webhook URL when the portal moved.
-    `stats` counts what was done; `observe` is told of each request.
+    `stats` counts what was done; `observe` is told of each request. `epoch` gives another number once the calls made
+    before must not be written to the portal any more: those still waiting then end with `Closed`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class PortalClient:
         wall: Clock = time.time,
         on_rename: Callable[[str], Awaitable[None]] | None = None,
         observe: Observer | None = None,
+        epoch: Callable[[], int] = lambda: 0,
     ) -> None:
         self._address = WebhookAddress.read(webhook_url)
         self._on_rename = on_rename
@@ -90,7 +92,8 @@ class PortalClient:
             clock=clock,
             observe=observe,
         )
-        self._batcher = Batcher(exchange, pace or Pace(in_flight=in_flight))
+        self._epoch, self._clock = epoch, clock
+        self._batcher = Batcher(exchange, pace or Pace(in_flight=in_flight), epoch)
         policy = retry or RetryPolicy()
         self._retrying = Retrying(self._batcher.submit, policy, clock=clock, sleep=asyncio.sleep, stats=self.stats)
         self._loader = Loader(lambda command: self._retrying.run(command, None), self.stats)
@@ -121,15 +124,17 @@ class PortalClient:
         lane: Lane = Lane.NORMAL,
         look: Look | None = None,
         once: bool = False,
+        within: float | None = None,
     ) -> Any:
         """The `result` of one method, as the portal gives it. Raises `Bitrix24Error`.
 
         `look` finds what a creating call (`*.add` and its like) would have made; with it the call is repeated
         after a lost answer once `look` has found nothing, without it `OutcomeUnknown` is raised. So it is with
-        `once`, for what sets the same state again but may meanwhile have been set otherwise by somebody else.
+        `once`, for what sets the same state again but may meanwhile have been set otherwise by somebody else. A call
+        that cannot be sent `within` so many seconds is not sent: `Late`.
         How values are written: `app.bitrix24.encoding`.
         """
-        return (await self.answer(method, params, lane=lane, look=look, once=once)).result
+        return (await self.answer(method, params, lane=lane, look=look, once=once, within=within)).result
 
     async def answer(
         self,
@@ -139,9 +144,11 @@ class PortalClient:
         lane: Lane = Lane.NORMAL,
         look: Look | None = None,
         once: bool = False,
+        within: float | None = None,
     ) -> Answer:
         """Like `call`, with `total`, `next` and `time` beside the `result`."""
-        return await self._retrying.run(Command(method, plain(params or {}), lane, once), look)
+        send_by = None if within is None else self._clock() + within
+        return await self._retrying.run(Command(method, plain(params or {}), lane, once, self._epoch(), send_by), look)
 
     async def load(self, entity_type_id: int, item_id: int, *, lane: Lane = Lane.NORMAL) -> Card:
         """One card with all its fields, as `crm.item.get` with original custom names. Raises `NotFound`.

@@ -8,6 +8,7 @@
     │   ├── ServerFault        5xx, an HTML page, JSON cut short, a command without an answer
     │   ├── Unreachable        no connection, a connection that broke, a timeout
     │   ├── Closed             our side: the client was closed first
+    │   ├── Late               our side: it waited for so long that it was not sent
     │   └── OutcomeUnknown     a creating call that may or may not have happened: look before repeating
     └── Permanent              repeating changes nothing
         ├── NotFound           the card, or its type, is not there (or not visible to us)
@@ -104,6 +105,12 @@ class Closed(Temporary):
     """The client was closed before the call was answered."""
 
     advice = "Start the client again."
+
+
+class Late(Temporary):
+    """The call waited for longer than its caller would have it sent after; it was not sent."""
+
+    advice = "Look whether it is still right, then call again."
 
 
 class OutcomeUnknown(Temporary):

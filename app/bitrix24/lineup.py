@@ -30,13 +30,16 @@ Bind = Callable[[], tuple[str, Mapping[str, Any]] | None]
 class Command:
     """One call on its way. `bind`, if given, fills in method and parameters at the last moment.
 
-    `once`: it is not repeated when it may have been executed, whatever its method.
+    `once`: it is not repeated when it may have been executed, whatever its method. `epoch`: when it was asked for, by
+    the count of whoever may lose the right to send it. `send_by`: by the client's clock; later it is not sent.
     """
 
     method: str
     params: Mapping[str, Any]
     lane: Lane
     once: bool = False
+    epoch: int = 0
+    send_by: float | None = None
     bind: Bind | None = None
     number: int = field(default_factory=lambda: next(_numbers))
     alone: bool = False

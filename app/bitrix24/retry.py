@@ -5,7 +5,7 @@ Used by the client around each call. Decides from the error and the kind of the 
     not executed for sure (503, 429, no connection)   repeat, whatever the method
     perhaps executed (5xx, timeout, connection lost)  repeat reads and idempotent writes; for the rest look first;
                                                       a call that is meant for `once` ends as OutcomeUnknown
-    Permanent, Closed, OutcomeUnknown                 never
+    Permanent, Closed, Late, OutcomeUnknown           never
 
 Limits are waited out by the bucket and the ledger, so a call refused by them goes straight back to the head of
 the queue and is not counted against its attempts; only `patience` ends it. Counted per call, never globally.
@@ -22,6 +22,7 @@ from app.bitrix24.errors import (
     BatchRefused,
     Bitrix24Error,
     Closed,
+    Late,
     OperatingLimited,
     OutcomeUnknown,
     RateLimited,
@@ -147,4 +148,4 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
 
 
 def _repeatable(error: BaseException) -> bool:
-    return isinstance(error, Temporary) and not isinstance(error, Closed | OutcomeUnknown)
+    return isinstance(error, Temporary) and not isinstance(error, Closed | Late | OutcomeUnknown)

@@ -433,3 +433,17 @@ async def test_a_failing_rename_hook_is_not_the_calls_failure(portal, connect):
 def test_the_client_outlasts_the_platforms_minute():
     """A shorter timeout gives up on writes the portal goes on to apply."""
     assert READ_TIMEOUT > 60
+
+
+async def test_a_write_that_waited_while_the_right_to_it_was_lost_is_not_sent(portal, connect):
+    epochs = [1]
+    client = connect(epoch=lambda: epochs[-1])
+    portal.faults.append(answer_once(BLOCKED))
+    write = asyncio.create_task(client.call("crm.item.add", ADD, look=lambda: asyncio.sleep(0, None)))
+    await asyncio.sleep(5)
+    epochs.append(2)
+    with pytest.raises(errors.Closed, match="Not sent"):
+        await write
+    assert portal.added == []
+    assert await client.call("crm.item.add", ADD), "what is begun now is ours again"
+    assert len(portal.added) == 1

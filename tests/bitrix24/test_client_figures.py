@@ -114,3 +114,21 @@ async def test_four_clients_with_one_bucket_lose_nothing(portal, connect):
     assert portal.limited == 0
     assert portal.requests == 200
     assert loop.time() - began < 75 * 1.1
+
+
+async def _card(client, number=1):
+    for step in range(6):
+        await asyncio.gather(*(client.call("crm.item.get", {"entityTypeId": 1, "id": 1}, lane=Lane.HOT) for _ in "12"))
+        await asyncio.sleep(0.02 * (1 + number * (step + 3) % 13))
+
+
+@pytest.mark.parametrize(("burst", "most"), [(12, 100), (100, 30)])
+async def test_a_burst_fills_its_requests_and_a_lone_card_after_it_waits_for_nobody(portal, connect, burst, most):
+    portal.items, portal.latency = {1: {"id": 1}}, 0.1
+    client, loop = connect(), asyncio.get_running_loop()
+    await asyncio.gather(*(_card(client, number) for number in range(burst)))
+    assert portal.requests <= most
+    await asyncio.sleep(5)
+    began = loop.time()
+    await _card(client)
+    assert loop.time() - began < 2.5
