@@ -158,7 +158,8 @@ def event_body(
     return {
         "event": code,
         "event_handler_id": handler_id,
-        "data": {"FIELDS": data},
+        # Events of telephony tell what they know without a wrapper (telephony/voximplant/events).
+        "data": data if code.startswith("ONVOXIMPLANT") else {"FIELDS": data},
         "ts": int(stamp),
         "auth": auth,
     }

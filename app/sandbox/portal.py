@@ -19,6 +19,7 @@ from app.sandbox.events import Delivery, EventCounts, Outbox, Subscription
 from app.sandbox.faults import FaultScript
 from app.sandbox.limits import Limits
 from app.sandbox.methods import activities as activity_methods
+from app.sandbox.methods import openlines
 from app.sandbox.methods import rows as row_methods
 from app.sandbox.rendering import item_view
 from app.sandbox.rest import Answer, Rest, Stats
@@ -216,6 +217,25 @@ class SandboxPortal:
     def ui_complete_activity(self, activity_id: int, user_id: int = _MANAGER) -> None:
         with self.rest.lock:
             activity_methods.change(self.world, activity_id, {"COMPLETED": "Y"}, user_id=user_id)
+
+    def ui_chat(
+        self,
+        entity_type_id: int,
+        item_id: int,
+        *,
+        chat_id: int | None = None,
+        told: bool = True,
+        user_id: int = _MANAGER,
+    ) -> int:
+        """A client's chat reaches a card: a session of an open line begins. Its activity's id comes back."""
+        with self.rest.lock:
+            owner = (entity_type_id, item_id)
+            return openlines.begin(self.world, owner, chat_id=chat_id, told=told, user_id=user_id)
+
+    def ui_chat_message(self, activity_id: int, sender: int, text: str = "...") -> None:
+        """Somebody writes into a session: a person of the portal, or CLIENT, BOT, SYSTEM of `state.openlines`."""
+        with self.rest.lock:
+            openlines.write(self.world, activity_id, sender, text)
 
     def ui_comment(self, entity_type_id: int, item_id: int, text: str, user_id: int = _MANAGER) -> int:
         """A person writes into the timeline."""

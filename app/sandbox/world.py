@@ -16,6 +16,7 @@ from app.sandbox.multifields import CommunicationIndex
 from app.sandbox.schema import OBJECT_TYPES, ObjectType, standard_fields
 from app.sandbox.state import defaults
 from app.sandbox.state.activities import Activities
+from app.sandbox.state.openlines import OpenLines
 from app.sandbox.state.store import Store
 from app.sandbox.state.timeline import ProductRows, StageHistory, Timeline
 from app.sandbox.state.userfields import UserFields
@@ -75,6 +76,7 @@ class World:
     robots: list[Robot] = field(default_factory=list[Robot])
     calls: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     notifications: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    notified: int = 0
     tasks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     triggers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     simple_mode: bool = False
@@ -85,6 +87,7 @@ class World:
         self.catalog = defaults.catalog()
         self.userfields = UserFields()
         self.activities = Activities()
+        self.openlines = OpenLines()
         self.timeline = Timeline()
         self.product_rows = ProductRows()
         self.history = StageHistory()

@@ -259,10 +259,11 @@ class TestPeople:
 
 class TestNotifications:
     def test_a_new_message_with_a_tag_replaces_the_old(self, portal, call):
-        call("im.notify.system.add", USER_ID=12, MESSAGE="Первое", TAG="lead-1")
-        call("im.notify.system.add", USER_ID=12, MESSAGE="Второе", TAG="lead-1")
-        call("im.notify.personal.add", USER_ID=13, MESSAGE="Третье", TAG="lead-1")
-        assert [one["message"] for one in portal.world.notifications] == ["Второе", "Третье"]
+        call("im.notify.system.add", USER_ID=12, MESSAGE="Первое", TAG="lead-1", CLIENT_ID="a")
+        call("im.notify.system.add", USER_ID=13, MESSAGE="Второе", TAG="lead-1", CLIENT_ID="a")
+        call("im.notify.personal.add", USER_ID=13, MESSAGE="Третье", TAG="lead-1", CLIENT_ID="b")
+        call("im.notify.system.add", USER_ID=13, MESSAGE="Четвёртое", TAG="lead-1")
+        assert [one["message"] for one in portal.world.notifications] == ["Второе", "Третье", "Четвёртое"]
 
     def test_errors(self, refusal):
         assert refusal("im.notify.system.add", MESSAGE="A")[1] == "USER_ID_EMPTY"

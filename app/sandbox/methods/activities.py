@@ -159,6 +159,7 @@ def record(world: World, owner: tuple[int, int], fields: Activity, *, user_id: i
     return activity_id
 
 
+_TOLD_OF_CALLS = ("CALL_ID", "CALL_TYPE", "PORTAL_USER_ID", "CALL_DURATION", "CALL_FAILED_CODE", "CRM_ACTIVITY_ID")
 _CALL_ENTITIES = {1: "LEAD", 3: "CONTACT", 4: "COMPANY"}
 
 
@@ -196,6 +197,7 @@ def record_call(world: World, owner: tuple[int, int], *, outgoing: bool, seconds
             "CRM_ACTIVITY_ID": str(activity_id),
         }
     )
+    world.announce("ONVOXIMPLANTCALLEND", {name: world.calls[-1][name] for name in _TOLD_OF_CALLS})
     return activity_id
 
 

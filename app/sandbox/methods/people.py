@@ -73,20 +73,7 @@ def department_get(call: Call) -> Reply:
 
 
 def calendar_settings(call: Call) -> Reply:
-    del call
-    return Reply(
-        {
-            "work_time_start": "9",
-            "work_time_end": "18",
-            "year_holidays": "1.01,2.01,7.01,23.02,8.03,1.05,9.05,12.06,4.11",
-            "year_workdays": "",
-            "week_holidays": ["SA", "SU"],
-            "week_start": "MO",
-            "user_name_template": "#NAME# #LAST_NAME#",
-            "sync_by_push": False,
-            "user_show_login": True,
-        }
-    )
+    return Reply(dict(call.world.people.calendar))
 
 
 def call_statistics(call: Call) -> Reply:
@@ -113,11 +100,13 @@ def notify(call: Call) -> Reply:
         raise RestError("MESSAGE_EMPTY", "Message can't be empty")
     if user_id not in call.world.people.users:
         return Reply(False)
-    tag = params.get("TAG")
-    kept = [one for one in call.world.notifications if not tag or (one["tag"], one["userId"]) != (tag, user_id)]
-    number = 10_000 + len(call.world.notifications) + 1
-    kept.append({"id": number, "userId": user_id, "message": str(params["MESSAGE"]), "tag": tag})
-    call.world.notifications[:] = kept
+    # A tag is unique within an application, and a webhook is one only by the CLIENT_ID it gives itself.
+    tag = f"{params['CLIENT_ID']}|{params['TAG']}" if params.get("TAG") and params.get("CLIENT_ID") else None
+    call.world.notified += 1
+    number = 10_000 + call.world.notified
+    said = {"id": number, "userId": user_id, "message": str(params["MESSAGE"]).strip(), "tag": tag}
+    kept = [one for one in call.world.notifications if tag is None or one["tag"] != tag]
+    call.world.notifications[:] = [*kept, said]
     return Reply(number)
 
 

@@ -6,6 +6,7 @@ from app.sandbox.methods import (
     dictionaries,
     items,
     legacy,
+    openlines,
     people,
     rows,
     system,
@@ -17,7 +18,19 @@ from app.sandbox.world import World
 
 METHODS: dict[str, Method] = {
     name: method
-    for family in (activities, catalog, dictionaries, items, legacy, people, rows, system, timeline, userfields)
+    for family in (
+        activities,
+        catalog,
+        dictionaries,
+        items,
+        legacy,
+        openlines,
+        people,
+        rows,
+        system,
+        timeline,
+        userfields,
+    )
     for name, method in family.METHODS.items()
 }
 

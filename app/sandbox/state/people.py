@@ -1,4 +1,4 @@
-"""Users and departments of the portal (docs: api-reference/user, api-reference/departments)."""
+"""Users, departments and working hours of the portal (docs: api-reference/user, departments, calendar)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,8 +51,24 @@ class Department:
         return row
 
 
+def calendar_settings() -> dict[str, Any]:
+    """As a new portal has them (docs: api-reference/calendar/calendar-settings-get)."""
+    return {
+        "work_time_start": "9",
+        "work_time_end": "18",
+        "year_holidays": "1.01,2.01,7.01,23.02,8.03,1.05,9.05,12.06,4.11",
+        "year_workdays": "",
+        "week_holidays": ["SA", "SU"],
+        "week_start": "MO",
+        "user_name_template": "#NAME# #LAST_NAME#",
+        "sync_by_push": False,
+        "user_show_login": True,
+    }
+
+
 @dataclass(slots=True)
 class People:
     users: dict[int, User]
     departments: dict[int, Department]
     admins: set[int] = field(default_factory=set[int])
+    calendar: dict[str, Any] = field(default_factory=calendar_settings)
