@@ -55,6 +55,16 @@ class MoveItem:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignItem:
+    """Give a card to another owner; the key names the assignment, so each one is carried out at most once."""
+
+    key: str
+    entity: Entity
+    item_id: int
+    user: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetRows:
     """Put product rows on a card that has none."""
 
@@ -96,7 +106,22 @@ class CompleteTodo:
     activity_id: int
 
 
-Action: TypeAlias = CreateItem | UpdateItem | MoveItem | SetRows | AddComment | AddTodo | CompleteTodo
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A notification to one person; BB-code, user text escaped. It takes the place of an earlier one of its `tag`.
+
+    That it was refused is written down and stops nothing: no card waits for a notification.
+    """
+
+    key: str
+    user: int
+    text: str
+    tag: str
+
+
+Action: TypeAlias = (
+    CreateItem | UpdateItem | MoveItem | AssignItem | SetRows | AddComment | AddTodo | CompleteTodo | Notify
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +147,8 @@ def action_to_json(action: Action) -> dict[str, Any]:
             rest = {"kind": "update", "entity": int(entity), "item_id": _plain(item_id), "fields": _plain(fields)}
         case MoveItem(key, entity, item_id, stage, pipeline):
             rest = {"kind": "move", "entity": int(entity), "item_id": item_id, "stage": stage, "pipeline": pipeline}
+        case AssignItem(key, entity, item_id, user):
+            rest = {"kind": "assign", "entity": int(entity), "item_id": item_id, "user": user}
         case SetRows(key, entity, item_id, rows):
             rest = {"kind": "rows", "entity": int(entity), "item_id": _plain(item_id), "rows": _plain(rows)}
         case AddComment(key, entity, item_id, text):
@@ -131,6 +158,8 @@ def action_to_json(action: Action) -> dict[str, Any]:
             rest = {"kind": "todo", "entity": int(entity), "item_id": item_id, **asked}
         case CompleteTodo(key, activity_id):
             rest = {"kind": "complete_todo", "activity_id": activity_id}
+        case Notify(key, user, text, tag):
+            rest = {"kind": "notify", "user": user, "text": text, "tag": tag}
         case _:
             assert_never(action)
     return {"key": key, **rest}
@@ -146,6 +175,8 @@ def action_from_json(stored: Mapping[str, Any]) -> Action:
             return UpdateItem(key, Entity(stored["entity"]), _deref(stored["item_id"]), _deref(stored["fields"]))
         case "move":
             return MoveItem(key, Entity(stored["entity"]), stored["item_id"], stored["stage"], stored["pipeline"])
+        case "assign":
+            return AssignItem(key, Entity(stored["entity"]), stored["item_id"], stored["user"])
         case "rows":
             return SetRows(key, Entity(stored["entity"]), _deref(stored["item_id"]), tuple(_deref(stored["rows"])))
         case "comment":
@@ -155,6 +186,8 @@ def action_from_json(stored: Mapping[str, Any]) -> Action:
             return AddTodo(key, Entity(stored["entity"]), stored["item_id"], **asked)
         case "complete_todo":
             return CompleteTodo(key, stored["activity_id"])
+        case "notify":
+            return Notify(key, stored["user"], stored["text"], stored["tag"])
         case kind:
             raise ValueError(f"An action of kind {kind!r} is not known to this version of Ogon.")
 

@@ -42,7 +42,9 @@ class Activity:
     """One activity. `happened`: True surely reached the client, False surely did not, None with `why_unknown`.
 
     `talk_seconds` of a call, None until its statistics are read. `bindings`: every card it belongs to as pairs of
-    entityTypeId and id, the owner among them; None where only the owner is known.
+    entityTypeId and id, the owner among them; None where only the owner is known. Of a chat: `session_id`, or the
+    `user_code` by which to ask for it, as the portal's row tells; `answered_at` and `answered_by` as we know them,
+    when a person of ours first answered and who.
     """
 
     activity_id: int
@@ -62,6 +64,10 @@ class Activity:
     happened: bool | None = None
     why_unknown: WhyUnknown | None = None
     bindings: tuple[tuple[int, int], ...] | None = None
+    session_id: int | None = None
+    user_code: str | None = None
+    answered_at: datetime | None = None
+    answered_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,8 @@ FIELDS: Final = (
     "LAST_UPDATED",
     "SETTINGS",
     "ORIGIN_ID",
+    "ASSOCIATED_ENTITY_ID",
+    "PROVIDER_PARAMS",
     "BINDINGS",
 )
 """What must be selected; BINDINGS is a field by the docs, but not every list prints it."""
@@ -127,6 +135,7 @@ _CALL_DIRECTIONS: Final = {"1": _OUT, "2": _IN, "3": _IN, "4": _OUT, "5": _OUT}
 _AUTOMATICALLY: Final = "3"
 _SUCCESS: Final = "200"
 _CLIENTS: Final = {"LEAD": 1, "CONTACT": 3, "COMPANY": 4}
+_SESSION_MARK: Final = "IMOL_"
 _LARGEST: Final = 2**31 - 1
 _LARGEST_ID: Final = 2**63 - 1
 _CALL_KINDS: Final = frozenset({ActivityKind.CALL_OUT, ActivityKind.CALL_IN})
@@ -153,6 +162,8 @@ def activity_of(row: Mapping[str, Any]) -> Activity:
         happened=happened,
         why_unknown=why,
         bindings=bindings_of(row.get("BINDINGS")),
+        session_id=_session(row) if kind is ActivityKind.CHAT else None,
+        user_code=_user_code(row) if kind is ActivityKind.CHAT else None,
     )
 
 
@@ -196,6 +207,11 @@ def contact_of(activity: Activity) -> Contact | None:
     kind, at = REACHING.get(activity.kind), activity.start_at or activity.created_at
     if kind is None or at is None:
         return None
+    source_id = f"activity-{activity.activity_id}"
+    if activity.answered_at is not None:
+        # The session began with the client: what counts is when a person of ours wrote, and who.
+        answered = activity.answered_at
+        return Contact(kind, answered, answered, activity.answered_by, activity.happened, source_id)
     if activity.kind in _CALL_KINDS:
         until = at + timedelta(seconds=activity.talk_seconds) if activity.talk_seconds else activity.end_at or at
     else:
@@ -204,7 +220,7 @@ def contact_of(activity: Activity) -> Contact | None:
     # Who wrote a letter is its author; who was rung up or visited is told by who is responsible.
     people = (activity.responsible_id, activity.author_id)
     by = next((one for one in (people[::-1] if kind is ContactKind.LETTER else people) if one is not None), None)
-    return Contact(kind, at, max(at, until), by, activity.happened, f"activity-{activity.activity_id}")
+    return Contact(kind, at, max(at, until), by, activity.happened, source_id)
 
 
 def _kind(row: Mapping[str, Any]) -> tuple[ActivityKind, str | None]:
@@ -228,6 +244,17 @@ def _kind(row: Mapping[str, Any]) -> tuple[ActivityKind, str | None]:
     if provider.startswith("IMOPENLINES"):
         return ActivityKind.CHAT, direction
     return (ActivityKind.TODO if provider == "CRM_TODO" else ActivityKind.OTHER), direction
+
+
+def _session(row: Mapping[str, Any]) -> int | None:
+    """The session's number stands in one of two places, as seen in portals; the docs name neither."""
+    marked = (_text(row.get("ORIGIN_ID")) or "").upper()
+    return _number(row.get("ASSOCIATED_ENTITY_ID")) or _number(marked.removeprefix(_SESSION_MARK))
+
+
+def _user_code(row: Mapping[str, Any]) -> str | None:
+    params = row.get("PROVIDER_PARAMS")
+    return _text(cast("Mapping[str, Any]", params).get("USER_CODE")) if isinstance(params, Mapping) else None
 
 
 def _happened(row: Mapping[str, Any], kind: ActivityKind) -> tuple[bool | None, WhyUnknown | None]:

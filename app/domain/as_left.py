@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.actions import Action, CreateItem, MoveItem, UpdateItem, resolve
+from app.domain.actions import Action, AssignItem, CreateItem, MoveItem, UpdateItem, resolve
 from app.domain.difference import link
 from app.domain.snapshot import Entity, PortalDictionary, RawCard
 
@@ -22,7 +22,7 @@ class Done:
 
 
 def as_left(card: RawCard, entity: Entity, done: Iterable[Done], dictionary: PortalDictionary) -> dict[str, Any]:
-    """The card with the fields and the stage that were written into it."""
+    """The card with the fields, the owner and the stage that were written into it."""
     left, made = dict(card), dict[str, int]()
     for one in done:
         match one.action:
@@ -36,6 +36,8 @@ def as_left(card: RawCard, entity: Entity, done: Iterable[Done], dictionary: Por
                 left |= {"stageId": move.stage, "movedBy": dictionary.integration_user_id, **pipeline}
                 for told in ("movedTime", "stageSemanticId"):
                     left.pop(told, None)
+            case AssignItem(entity=of, item_id=item_id, user=user) if (of, item_id) == (entity, card.get("id")):
+                left["assignedById"] = user
             case _:
                 pass
     return left

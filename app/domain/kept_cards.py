@@ -38,9 +38,14 @@ def cards_of(snapshot: Snapshot) -> dict[str, RawCard | None]:
 
 def kept_to_json(snapshot: Snapshot) -> dict[str, Any] | None:
     """What is stored with the run; None when even the short fields are too many."""
+    return named_to_json(cards_of(snapshot))
+
+
+def named_to_json(named: Mapping[str, RawCard | None]) -> dict[str, Any] | None:
+    """The same for cards by name, where there is no snapshot of a lead or deal."""
     cut: list[str] = []
     cards: dict[str, dict[str, Any] | None] = {}
-    for name, card in cards_of(snapshot).items():
+    for name, card in named.items():
         cards[name] = None if card is None else _short(name, card, cut)
     stored: dict[str, Any] = {"cards": cards, "cut": cut}
     return stored if len(json.dumps(stored, ensure_ascii=False, default=str)) <= LONGEST else None

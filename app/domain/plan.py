@@ -7,9 +7,11 @@ and the links found go in; actions as data come out. A card that is already righ
 from datetime import datetime
 
 from app.domain.actions import Plan
+from app.domain.assignment import Assigned
 from app.domain.facts import Facts
 from app.domain.given import Given
 from app.domain.messages import Say
+from app.domain.plan_assignment import plan_assignment
 from app.domain.plan_deal import plan_deal
 from app.domain.plan_lead import plan_lead
 from app.domain.ruleset import Ruleset
@@ -28,17 +30,19 @@ def plan(
     dictionary: PortalDictionary,
     now: datetime,
     say: Say,
+    assigned: Assigned | None = None,
 ) -> Plan:
     """Actions in the order they are to be carried out; stage moves come last.
 
-    `now` is aware; `say` renders what people in the portal read. Raises TypeError when the verdict is of one kind
-    of card and the snapshot of another.
+    `now` is aware; `say` renders what people in the portal read; `assigned` is what a pool chose last.
+    Raises TypeError when the verdict is of one kind of card and the snapshot of another.
     """
     given = Given(memory, links, facts, ruleset, dictionary, now, say)
-    match verdict, snapshot:
-        case LeadVerdict(), LeadSnapshot():
-            return plan_lead(verdict, snapshot, given)
-        case DealVerdict(), DealSnapshot():
-            return plan_deal(verdict, snapshot, given)
+    handover = plan_assignment(verdict, snapshot, assigned, dictionary)
+    match verdict, handover.snapshot:
+        case LeadVerdict(), LeadSnapshot() as lead:
+            return handover.with_rest(plan_lead(verdict, lead, given))
+        case DealVerdict(), DealSnapshot() as deal:
+            return handover.with_rest(plan_deal(verdict, deal, given))
         case _:
             raise TypeError(f"A {type(verdict).__name__} does not belong to a {type(snapshot).__name__}.")

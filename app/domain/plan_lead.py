@@ -171,15 +171,21 @@ def _comment(verdict: LeadVerdict, lead: RawCard, course: Course, given: Given) 
 
 
 def _done(verdict: LeadVerdict, course: Course) -> list[Message]:
-    """What this plan does, in words; a held plan says why it does not."""
+    """What this plan does, in words; a held plan says why it does not.
+
+    The move goes out after this entry and may yet be refused: it says where the lead goes, not where it is.
+    """
     said = list(course.conversion.done)
     match verdict.outcome:
         case Outcome.COMPANY if course.stage:
-            said += [message("The company is in the nurture group."), message("The lead is converted without a deal.")]
+            said += [
+                message("The company is in the nurture group."),
+                message("The lead is being converted without a deal."),
+            ]
         case Outcome.DEAL if course.stage:
-            said.append(message("The lead is converted."))
+            said.append(message("The lead is being converted."))
         case _ if course.stage:
-            said.append(message("The lead was moved to the stage “{stage}”.", stage=course.stage.name))
+            said.append(message("The lead moves to the stage “{stage}”.", stage=course.stage.name))
         case _ if course.hold:
             said.append(hold_said(course.hold))
         case Outcome.REVIEW | Outcome.NEEDS_DATA:

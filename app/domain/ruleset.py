@@ -166,6 +166,34 @@ class Nurture:
 
 
 @dataclass(frozen=True, slots=True)
+class Segments:
+    """Companies as new, regular, sleeping or in the nurture group, and when the last two are spoken to again."""
+
+    written: bool = True
+    """Whether a company's segment is written into the field of the nurture mark."""
+    new: str = "new"
+    """The value of that field for a company that bought, and too little to be regular; for a list the item's code."""
+    regular: str = "regular"
+    """Its value for a regular company."""
+    sleeping: str = "sleeping"
+    """Its value for a company that bought once and no more."""
+    sleeping_days: int = 180
+    """A company that has bought nothing for more days than these is sleeping."""
+    regular_won_deals: int | None = None
+    """So many won deals make a regular company; null: as many as make a regular buyer of the minimum."""
+    regular_months: int | None = None
+    """Won deals of so many last months count; null: as for the minimum."""
+    todos: bool = True
+    """Whether the owner of a sleeping or nurture company is asked by a to-do to speak to it."""
+    sleeping_cadence: int = 30
+    """Days from one contact with a sleeping company to the next."""
+    nurture_cadence: int = 30
+    """Days from one contact with a company of the nurture group to the next."""
+    todos_a_day: int = 5
+    """At most so many of these to-dos for one person on one day; the rest waits, who has waited longest goes first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heat:
     """Which cards are of one heat: a lead by its outcome, a deal by its grade."""
 
@@ -177,7 +205,10 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Time allowed to the first response, in working minutes; hot is looked at first, then warm."""
+    """Time allowed to the first response, in working minutes, and what happens when it runs out.
+
+    Hot is looked at first, then warm. Nobody is told of cards that came before clocks were watched.
+    """
 
     hot: int = 15
     """Working minutes to the first response for hot cards."""
@@ -189,6 +220,82 @@ class Targets:
     """Which cards are hot."""
     warm_cards: Heat = Heat((Outcome.REVIEW, Outcome.NEEDS_DATA), (Grade.BBB,))
     """Which of the others are warm."""
+    warn: bool = True
+    """Whether the owner gets a notification before the time is over."""
+    warn_percent: int = 70
+    """After how much of the time the owner is warned, in percent of its working minutes."""
+    escalate: bool = True
+    """Whether the head of the desk gets a notification when the time is over."""
+    pass_on: bool = False
+    """Whether a card passes to the next person of its pool when the time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPoints:
+    """What one touch of a client is worth in the activity rating."""
+
+    call: int = 1
+    """Points for a call that was talked on, either way."""
+    letter: int = 1
+    """Points for a letter sent."""
+    chat: int = 1
+    """Points for a chat that a person answered."""
+    meeting: int = 3
+    """Points for a meeting held."""
+    proposal: int = 2
+    """Points for a proposal."""
+    invoice: int = 2
+    """Points for an invoice."""
+
+
+KpiFigure = Literal["sales", "profit", "won", "within_target", "calls", "points", "checklist"]
+"""What is measured of a manager: see `kpi.py`, which names each."""
+KpiBreach = Literal["missed_response", "forgotten_client", "below_minimum"]
+"""What may cost: keys of the section `kpi`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One indicator of the variable part: what is measured, its share of the pay, and what pays all of it."""
+
+    figure: KpiFigure
+    """What is measured: sales, profit (RUB of won deals), won (deals), within_target (first responses in time, %),
+    calls (talked on), points (of the activity rating) or checklist (deals with the whole self-check list, %)."""
+    weight: int
+    """Its share of the variable part, in percent; all weights together are 100."""
+    goal: Decimal
+    """What is to be reached: in a month, or in percent for within_target and checklist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """How the sheet of a manager is reckoned: fixed, variable and penalty part, RUB. Only told, never paid or written.
+
+    Without indicators and with a fixed part of 0 it is switched off.
+    """
+
+    fixed: Decimal = Decimal(50_000)
+    """The fixed part of a month, RUB."""
+    variable: Decimal = Decimal(50_000)
+    """The variable part of a month when every goal is reached, RUB."""
+    indicators: tuple[Indicator, ...] = (
+        Indicator("sales", 40, Decimal(3_000_000)),
+        Indicator("within_target", 20, Decimal(90)),
+        Indicator("won", 15, Decimal(10)),
+        Indicator("calls", 15, Decimal(200)),
+        Indicator("checklist", 10, Decimal(80)),
+    )
+    """What the variable part depends on, each figure at most once; none: there is no variable part."""
+    floor_percent: int = 50
+    """Up to so many percent of the goal an indicator pays nothing; from there evenly up to all at the goal."""
+    cap_percent: int = 120
+    """Above the goal the pay rises on along the same line, to so many percent of the indicator's share at most."""
+    missed_response: Decimal = Decimal(300)
+    """Taken for each card whose first response the person missed, RUB; all penalties never exceed the variable part."""
+    forgotten_client: Decimal = Decimal(200)
+    """Taken for each active client of the person that nobody touched in the period, RUB."""
+    below_minimum: Decimal = Decimal(1000)
+    """Taken for each deal that the rules declined and the person won all the same, RUB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +318,12 @@ class Texts:
     """Title of the to-do that asks for data."""
     review_title: str | None = None
     """Title of the to-do that asks for a decision."""
+    contact_title: str | None = None
+    """Title of the to-do that asks to speak to a sleeping or nurture company."""
+    contact_sleeping: str | None = None
+    """What that to-do asks for with a sleeping company."""
+    contact_nurture: str | None = None
+    """What that to-do asks for with a company of the nurture group."""
 
 
 def _by_count() -> tuple[GradeCell, ...]:
@@ -295,8 +408,14 @@ class Ruleset:
     """Where a declined deal goes; without a stage, to the failed one of the pipeline."""
     nurture: Nurture = Nurture()
     """How a company of the nurture group is marked."""
+    segments: Segments = Segments()
+    """Which companies are new, regular or sleeping, and when sleeping and nurture ones are spoken to again."""
     targets: Targets = Targets()
     """Time allowed to the first response."""
+    activity: ActivityPoints = ActivityPoints()
+    """What each kind of touch is worth in the activity rating of clients."""
+    kpi: Kpi = Kpi()
+    """How the KPI sheet of a manager is reckoned."""
     question_days: int = 1
     """Days until the to-do with questions is due."""
     review_days: int = 1

@@ -9,8 +9,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, cast
 
+from app.domain.kpi import FIGURES_SAID
 from app.domain.messages import Message, MessageValue, message
-from app.domain.ruleset import Criterion, FactDefinition, FactSource, GradeCell, Operator, Ruleset
+from app.domain.ruleset import Criterion, FactDefinition, FactSource, GradeCell, Indicator, Operator, Ruleset
 from app.domain.verdict import Grade, Outcome
 from app.domain.wording import called
 
@@ -39,6 +40,10 @@ def _criterion(item: Criterion) -> Name:
 
 def _fact(item: FactDefinition) -> Name:
     return item.name, called(item.name)
+
+
+def _indicator(item: Indicator) -> Name:
+    return item.figure, FIGURES_SAID[item.figure]
 
 
 def _source(item: FactSource) -> Name:
@@ -159,6 +164,22 @@ WORDS = Word(
                 "fields": _FIELDS,
             },
         ),
+        "segments": Word(
+            message("Segments of companies"),
+            {
+                "written": Word(message("written to the company")),
+                "new": Word(message("mark of a new one")),
+                "regular": Word(message("mark of a regular one")),
+                "sleeping": Word(message("mark of a sleeping one")),
+                "sleeping_days": Word(message("sleeping after days without a purchase")),
+                "regular_won_deals": Word(message("won deals of a regular one")),
+                "regular_months": Word(message("within months")),
+                "todos": Word(message("to-dos for the next contact")),
+                "sleeping_cadence": Word(message("days between contacts, sleeping")),
+                "nurture_cadence": Word(message("days between contacts, nurture group")),
+                "todos_a_day": Word(message("to-dos for a person on a day, at most")),
+            },
+        ),
         "targets": Word(
             message("First response"),
             {
@@ -167,6 +188,42 @@ WORDS = Word(
                 "other": Word(message("others, working minutes")),
                 "hot_cards": Word(message("which are hot"), _HEAT),
                 "warm_cards": Word(message("which are warm"), _HEAT),
+                "warn": Word(message("warning to the owner")),
+                "warn_percent": Word(message("warning after, % of the time")),
+                "escalate": Word(message("notice to the head when it is over")),
+                "pass_on": Word(message("passing on when it is over")),
+            },
+        ),
+        "activity": Word(
+            message("Activity rating, points"),
+            {
+                "call": Word(message("a call")),
+                "letter": Word(message("a letter sent")),
+                "chat": Word(message("a chat answered")),
+                "meeting": Word(message("a meeting held")),
+                "proposal": Word(message("a proposal")),
+                "invoice": Word(message("an invoice")),
+            },
+        ),
+        "kpi": Word(
+            message("KPI sheet of managers"),
+            {
+                "fixed": Word(message("fixed part, RUB a month")),
+                "variable": Word(message("variable part at all goals, RUB a month")),
+                "indicators": Word(
+                    message("indicators of the variable part"),
+                    {
+                        "figure": Word(message("indicator"), choices=tuple(FIGURES_SAID)),
+                        "weight": Word(message("weight, %")),
+                        "goal": Word(message("goal, a month")),
+                    },
+                    named=_indicator,
+                ),
+                "floor_percent": Word(message("pays from, % of the goal")),
+                "cap_percent": Word(message("pays at most, %")),
+                "missed_response": Word(message("penalty for a missed first response, RUB")),
+                "forgotten_client": Word(message("penalty for a forgotten client, RUB")),
+                "below_minimum": Word(message("penalty for a deal below the minimum, RUB")),
             },
         ),
         "question_days": Word(message("Days for the to-do with questions")),
@@ -182,6 +239,9 @@ WORDS = Word(
                 "declined": Word(message("headline, declined deal")),
                 "question_title": Word(message("to-do with questions")),
                 "review_title": Word(message("to-do with a decision")),
+                "contact_title": Word(message("to-do for the next contact")),
+                "contact_sleeping": Word(message("its text, sleeping company")),
+                "contact_nurture": Word(message("its text, nurture group")),
             },
         ),
     },
@@ -251,6 +311,8 @@ def item_said(item: Any) -> MessageValue:
             return (operator.value, *codes)
         case GradeCell(grade=grade):
             return grade.value
+        case Indicator(weight=weight, goal=goal):
+            return message("{weight} %, goal {goal}", weight=weight, goal=goal)
         case FactDefinition(kind=kind, sources=sources):
             return (kind.value, *(_source(source)[1] for source in sources))
         case _:

@@ -48,7 +48,8 @@ class PortalDictionary:
 
     `enumerations`: (entity, field) -> code (XML_ID, else the text) by numeric item id as text.
     `fields`: custom fields that exist. `rates`: RUB for one unit of a currency. `heads`: user id -> head of the
-    user's department. `industries`, `sources`: known codes of either and their names.
+    user's department. `industries`, `sources`: known codes of either and their names. `paper_stages`: what stages of
+    quotes and invoices mean, by code.
     """
 
     integration_user_id: int
@@ -62,6 +63,7 @@ class PortalDictionary:
     heads: Mapping[int, int] = field(default_factory=dict[int, int])
     industries: Mapping[str, str] = field(default_factory=dict[str, str])
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    paper_stages: Mapping[str, Semantics] = field(default_factory=dict[str, Semantics])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class Memory:
     last move. `seen_before_move`: digest of the facts in the last run before the card's present `movedTime`, and
     `outcome_before_move` that run's outcome or decline; None when there was no such run. `comment_digest`: of the last
     timeline entry. `recent_moves`: our stage moves within the last hour. `recent_writes`: how often we wrote fields of
-    cards within the last hour, by the key of the action. `second_look`: the newest one, of a lead.
+    cards within the last hour, by the key of the action. `second_look`: the newest one, of a lead. `told`: keys of
+    the notifications that went out or were refused.
     """
 
     our_stages: tuple[str, ...] = ()
@@ -142,6 +145,7 @@ class Memory:
     recent_moves: int = 0
     recent_writes: Mapping[str, int] = field(default_factory=dict[str, int])
     second_look: SecondLook | None = None
+    told: frozenset[str] = frozenset()
 
 
 NOTHING_REMEMBERED = Memory()

@@ -20,7 +20,7 @@ WRITES_PER_HOUR = 5
 
 
 class Hold(StrEnum):
-    """Why a wanted move, or the whole conversion, is left undone; the codes in `Plan.held`."""
+    """Why a wanted move, a new owner or the whole conversion is left undone; the codes in `Plan.held`."""
 
     PERSON_MOVED = "person_moved"
     CLOSED_BY_PERSON = "closed_by_person"
@@ -30,6 +30,9 @@ class Hold(StrEnum):
     STAGE_UNKNOWN = "stage_unknown"
     COMPANY_UNKNOWN = "company_unknown"
     FIELDS_NOT_KEPT = "fields_not_kept"
+    PERSON_ASSIGNED = "person_assigned"
+    NOBODY_FREE = "nobody_free"
+    PERSON_SET = "person_set"
 
 
 def hold_said(hold: Hold) -> Message:
@@ -51,6 +54,12 @@ def hold_said(hold: Hold) -> Message:
             return message(
                 "Our fields were changed back too often within an hour: somebody else writes them. They stay."
             )
+        case Hold.PERSON_ASSIGNED:
+            return message("A person gave the card to somebody else than the pool chose, so it stays with them.")
+        case Hold.NOBODY_FREE:
+            return message("Nobody of the pool can take the card now: it stays with its owner.")
+        case Hold.PERSON_SET:
+            return message("A person set the segment after our last check, so it stays until the facts change.")
         case Hold.COMPANY_UNKNOWN:
             return message("The lead names no company, so there is nothing to keep in the nurture group.")
         case _:

@@ -7,11 +7,10 @@ clocks change.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from statistics import median
 from typing import Final
-from zoneinfo import ZoneInfo
 
 _DAY: Final = timedelta(days=1)
 _MINUTES: Final = 24 * 60
@@ -49,7 +48,7 @@ class WorkingCalendar:
     has some. `absences` are taken out of whatever is left. Raises ValueError.
     """
 
-    zone: ZoneInfo
+    zone: tzinfo
     week: tuple[Day, ...]
     days: Mapping[date, Day] = field(default_factory=dict[date, Day])
     absences: tuple[Interval, ...] = ()

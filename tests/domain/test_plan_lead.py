@@ -272,7 +272,7 @@ def test_the_comment_says_verdict_why_findings_and_what_was_done() -> None:
         "✓ Steam 4.5 t/h",
         (
             "[B]Done:[/B] A card was made for the company. A contact was made. "
-            "A deal was made in the stage “New”. The lead is converted."
+            "A deal was made in the stage “New”. The lead is being converted."
         ),
     ]
 

@@ -17,6 +17,8 @@ from app.domain.ruleset import (
     FactSource,
     GradeCell,
     Heat,
+    Indicator,
+    Kpi,
     LeadRoute,
     Minimum,
     Nomenclature,
@@ -24,6 +26,7 @@ from app.domain.ruleset import (
     Operator,
     Route,
     Ruleset,
+    Segments,
     Targets,
     Texts,
 )
@@ -47,6 +50,7 @@ PORTAL: PortalDictionary = replace(
     enumerations={**DICTIONARY.enumerations, (Entity.LEAD, "UF_CRM_KIND"): {"1": "plant", "2": "dealer"}},
     industries={"MANUFACTURING": "Manufacturing", "OTHER": "Other"},
 )
+WON = Indicator("won", 60, Decimal(10))
 KIND = FactDefinition("client_kind", Kind.CODE, (FactSource("lead", "UF_CRM_KIND"),))
 
 
@@ -182,7 +186,30 @@ WRONG: list[Any] = [
     pytest.param(
         {"currencies": Currencies((), {"RUB": Decimal(2)})}, "currencies.rates.RUB", "no rate of its own", id="2 RUB"
     ),
+    pytest.param(
+        {"segments": Segments(sleeping_days=0)}, "segments.sleeping_days", "must be from 1", id="asleep at once"
+    ),
+    pytest.param({"segments": Segments(new="nurture")}, "segments.new", "another segment", id="one mark for two"),
     pytest.param({"targets": Targets(hot=0)}, "targets.hot", "must be from 1", id="no time at all"),
+    pytest.param({"targets": Targets(warn_percent=100)}, "targets.warn_percent", "must be from 1", id="a late warning"),
+    pytest.param({"kpi": Kpi(fixed=Decimal(-1))}, "kpi.fixed", "0 or more", id="a fixed part below 0"),
+    pytest.param({"kpi": Kpi(below_minimum=Decimal("NaN"))}, "kpi.below_minimum", "0 or more", id="no penalty"),
+    pytest.param({"kpi": Kpi(floor_percent=100)}, "kpi.floor_percent", "from 0 to 99", id="a floor at the goal"),
+    pytest.param({"kpi": Kpi(cap_percent=99)}, "kpi.cap_percent", "from 100", id="a cap below the goal"),
+    pytest.param({"kpi": Kpi(indicators=(WON,))}, "kpi.indicators", "make 60 %", id="weights that make no whole"),
+    pytest.param({"kpi": Kpi(indicators=(WON, WON))}, "kpi.indicators.1.figure", "already", id="a figure twice"),
+    pytest.param(
+        {"kpi": Kpi(indicators=(replace(WON, weight=0),))}, "kpi.indicators.0.weight", "from 1 to 100", id="no weight"
+    ),
+    pytest.param(
+        {"kpi": Kpi(indicators=(replace(WON, goal=Decimal(0)),))}, "kpi.indicators.0.goal", "above 0", id="no goal"
+    ),
+    pytest.param(
+        {"kpi": Kpi(indicators=(Indicator("checklist", 100, Decimal(101)),))},
+        "kpi.indicators.0.goal",
+        "at most 100 %",
+        id="more than all of them",
+    ),
     pytest.param({"texts": Texts(deal=" ")}, "texts.deal", "is empty", id="an empty headline"),
     pytest.param({"texts": Texts(review_title="x" * 256)}, "texts.review_title", "too long", id="a long title"),
     pytest.param(
@@ -269,6 +296,7 @@ ODD: list[Any] = [
     ),
     pytest.param({"client": (one_of("OTHER", "other"),)}, "client.0.codes.1", "on the list already", id="a code twice"),
     pytest.param({"facts": DEFAULT.facts[:-1]}, "facts", "“prospects” is not among the facts", id="a fact is missing"),
+    pytest.param({"segments": Segments(written=False)}, "segments.todos", "no effect", id="to-dos of no segment"),
     pytest.param({"targets": Targets(hot=99)}, "targets", "more time", id="hot is slow"),
     pytest.param(
         {"targets": Targets(warm_cards=Heat((Outcome.DEAL,)))},

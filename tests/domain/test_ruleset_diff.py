@@ -44,6 +44,21 @@ def test_equal_rules_differ_in_nothing_whatever_their_number() -> None:
             id="a criterion in front of others",
         ),
         pytest.param(
+            {"kpi": replace(DEFAULT.kpi, indicators=DEFAULT.kpi.indicators[1:], fixed=Decimal(60_000))},
+            [
+                ("kpi.fixed", "50000", "KPI sheet of managers · fixed part, RUB a month: 50,000 → 60,000"),
+                (
+                    "kpi.indicators.0",
+                    None,
+                    (
+                        "KPI sheet of managers · indicators of the variable part · Sales, RUB: "
+                        "taken away (40 %, goal 3,000,000)"
+                    ),
+                ),
+            ],
+            id="another fixed part, and an indicator is gone",
+        ),
+        pytest.param(
             {"client": DEFAULT.client[1:]},
             [("client.0", "over", "Target client · Steam consumption: taken away (over 3)")],
             id="a criterion is gone",

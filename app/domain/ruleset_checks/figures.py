@@ -1,4 +1,4 @@
-"""Checks of what stands by itself: nomenclature, grades, minimum, currencies, targets, days, texts."""
+"""Checks of what stands by itself: nomenclature, grades, minimum, currencies, segments, targets, KPI, days, texts."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,9 @@ from decimal import Decimal
 from itertools import product
 
 from app.domain.facts import Truth
+from app.domain.kpi import FIGURES_SAID, SHARES
 from app.domain.messages import Message, message
-from app.domain.ruleset import Currencies, GradeCell, Minimum, Nomenclature, Ruleset, Targets
+from app.domain.ruleset import Currencies, GradeCell, Indicator, Kpi, Minimum, Nomenclature, Ruleset, Targets
 from app.domain.ruleset_checks.remark import Remark, between, repeated, text_given, too_many, usable, warning
 from app.domain.verdict import Grade
 from app.domain.wording import truth_said
@@ -19,6 +20,8 @@ _LONGEST_TERM = 200
 _LONGEST_LIST = 5000
 _LAST_VERSION = 2**31 - 2
 _DAYS = 3650
+_POINTS = 1000
+_ALL = 100
 _WORKING_YEAR = 250 * 24 * 60
 _WORST_FIRST = (Grade.NONE, Grade.CCC, Grade.BBB, Grade.AAA)
 
@@ -31,7 +34,11 @@ def check_figures(ruleset: Ruleset) -> Iterator[Remark]:
     yield from between("urgency_days", ruleset.urgency_days, 0, _DAYS)
     yield from _minimum(ruleset.minimum)
     yield from _currencies(ruleset.currencies)
+    yield from _segments(ruleset)
     yield from _targets(ruleset.targets)
+    for point in fields(ruleset.activity):
+        yield from between(f"activity.{point.name}", getattr(ruleset.activity, point.name), 0, _POINTS)
+    yield from _kpi(ruleset.kpi)
     yield from between("question_days", ruleset.question_days, 0, _DAYS)
     yield from between("review_days", ruleset.review_days, 0, _DAYS)
     for one in fields(ruleset.texts):
@@ -132,14 +139,70 @@ def _no_currency(code: str) -> Message:
     return message("“{code}” is no currency code: three capital letters, like EUR", code=code[:40])
 
 
+_SEGMENT_SPANS = (
+    ("sleeping_days", 1, _DAYS),
+    ("regular_won_deals", 1, 1000),
+    ("regular_months", 1, 120),
+    ("sleeping_cadence", 1, _DAYS),
+    ("nurture_cadence", 1, _DAYS),
+    ("todos_a_day", 1, 1000),
+)
+
+
+def _segments(ruleset: Ruleset) -> Iterator[Remark]:
+    segments = ruleset.segments
+    for name, least, most in _SEGMENT_SPANS:
+        value = getattr(segments, name)
+        if value is not None:
+            yield from between(f"segments.{name}", value, least, most)
+    taken = {ruleset.nurture.segment}
+    for name in ("new", "regular", "sleeping"):
+        mark = getattr(segments, name)
+        yield from text_given(f"segments.{name}", mark)
+        if mark in taken:
+            said = message("is the mark of another segment already: each needs its own")
+            yield Remark(f"segments.{name}", said)
+        taken.add(mark)
+    if segments.todos and not segments.written:
+        yield warning("segments.todos", message("has no effect while segments are not written"))
+
+
 def _targets(targets: Targets) -> Iterator[Remark]:
     for name in ("hot", "warm", "other"):
         yield from between(f"targets.{name}", getattr(targets, name), 1, _WORKING_YEAR)
     if not targets.hot <= targets.warm <= targets.other:
         yield warning("targets", message("Hotter cards are given more time than cooler ones."))
+    yield from between("targets.warn_percent", targets.warn_percent, 1, 99)
     for name in ("outcomes", "grades"):
         hot = getattr(targets.hot_cards, name)
         for at, value in enumerate(getattr(targets.warm_cards, name)):
             if value in hot:
                 said = message("has no effect: such cards are hot already, and hot is looked at first")
                 yield warning(f"targets.warm_cards.{name}.{at}", said)
+
+
+def _kpi(kpi: Kpi) -> Iterator[Remark]:
+    for name in ("fixed", "variable", "missed_response", "forgotten_client", "below_minimum"):
+        value = getattr(kpi, name)
+        if not usable(value) or value < 0:
+            yield Remark(f"kpi.{name}", message("must be an amount in RUB, 0 or more"))
+    yield from between("kpi.floor_percent", kpi.floor_percent, 0, 99)
+    yield from between("kpi.cap_percent", kpi.cap_percent, 100, 1000)
+    seen: set[str] = set()
+    for at, one in enumerate(kpi.indicators):
+        yield from _indicator(f"kpi.indicators.{at}", one)
+        if one.figure in seen:
+            said = message("“{figure}” is among the indicators already", figure=FIGURES_SAID[one.figure])
+            yield Remark(f"kpi.indicators.{at}.figure", said)
+        seen.add(one.figure)
+    weights = sum(one.weight for one in kpi.indicators)
+    if kpi.indicators and weights != _ALL:
+        yield Remark("kpi.indicators", message("The weights make {weights} %: they must make 100 %.", weights=weights))
+
+
+def _indicator(path: str, one: Indicator) -> Iterator[Remark]:
+    yield from between(f"{path}.weight", one.weight, 1, _ALL)
+    if not usable(one.goal) or one.goal <= 0:
+        yield Remark(f"{path}.goal", message("must be above 0"))
+    elif one.figure in SHARES and one.goal > _ALL:
+        yield Remark(f"{path}.goal", message("must be at most 100 %"))

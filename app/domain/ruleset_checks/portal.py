@@ -49,6 +49,11 @@ def check_portal(ruleset: Ruleset, portal: PortalDictionary) -> Iterator[Remark]
     yield from _field("nurture.segment_field", Entity.COMPANY, nurture.segment_field, portal)
     yield from _value("nurture.segment", Entity.COMPANY, nurture.segment_field, nurture.segment, portal)
     yield from _fields("nurture.fields", Entity.COMPANY, nurture.fields, portal)
+    for name in ("new", "regular", "sleeping"):
+        mark = getattr(ruleset.segments, name)
+        for remark in _value(f"segments.{name}", Entity.COMPANY, nurture.segment_field, mark, portal):
+            # The nurture mark alone may be all that an admin's own field has: the others then stay unwritten.
+            yield warning(remark.path, remark.said)
     yield from _currencies(ruleset, portal)
 
 
