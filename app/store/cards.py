@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.database import ReadSession, WriteSession
@@ -84,7 +84,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFilter:
-    """Which cards to list; None asks for no condition. `title` is part of the title, in any case."""
+    """Which cards to list; None asks for no condition. `title` is part of the title, in any case.
+
+    Without a type companies are left out, unless they are parked.
+    """
 
     portal_id: int
     entity_type_id: int | None = None
@@ -105,6 +108,7 @@ class CardCounts:
     states: Mapping[str, int]
 
 
+_COMPANY = 4
 _RECORD = Record(Card, CardRow)
 
 
@@ -186,6 +190,9 @@ def _conditions(wanted: CardFilter) -> list[ColumnElement[bool]]:
         CardRow.company_id: wanted.company_id,
     }
     conditions = [CardRow.portal_id == wanted.portal_id]
+    if wanted.entity_type_id is None:
+        # Companies are judged for their segment and listed by it; one that is parked waits for a person like any card.
+        conditions.append(or_(CardRow.entity_type_id != _COMPANY, CardRow.state == "parked"))
     conditions += [column == value for column, value in equal.items() if value is not None]
     if wanted.title:
         conditions.append(CardRow.title.icontains(storable_text(wanted.title), autoescape=True))

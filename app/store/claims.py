@@ -2,21 +2,24 @@
 
 Called by the pipeline around the search for duplicates and the making of what was not found. Two leads of one person
 that come together would otherwise each find nobody and each make a company. Claims are PostgreSQL's advisory locks
-on one connection of the process, so they go with a worker that dies; nothing is stored.
+on one connection of the process, so they go with a worker that dies, or with a database that is restarted. What such a
+worker had begun is still to be seen: its run is open and names its claims (`runs.making`).
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from app.errors import OgonError
-from app.store.database import DatabaseAway
+from app.store.database import KEPT_ALIVE, DatabaseAway
 
 WAIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
@@ -31,6 +34,14 @@ class Claimed(OgonError):  # noqa: N818 - a state of affairs, named as the calle
 
     def __init__(self) -> None:
         super().__init__("Another lead of the same people is being converted; this one comes after it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is held, as numbers, and the connection on which it is held."""
+
+    keys: frozenset[int]
+    connection: object
 
 
 class Claims:
@@ -54,7 +65,7 @@ class Claims:
         await self._hang_up()
 
     @asynccontextmanager
-    async def held(self, portal_id: int, values: Iterable[str], *, wait: bool = True) -> AsyncGenerator[None]:
+    async def held(self, portal_id: int, values: Iterable[str], *, wait: bool = True) -> AsyncGenerator[Claim]:
         """Nobody else holds any of these phones and e-mails of the portal while the block runs.
 
         All are taken or none, so two that want the same ones cannot wait for each other. Raises Claimed: at once
@@ -62,7 +73,7 @@ class Claims:
         """
         keys = {_key(portal_id, value) for value in values}
         if not keys:
-            yield
+            yield Claim(frozenset(), None)
             return
         if not wait and keys & self._taken:
             raise Claimed
@@ -72,9 +83,22 @@ class Claims:
         except TimeoutError:
             raise Claimed from None
         try:
-            yield
+            yield Claim(frozenset(keys), self._connection)
         finally:
             await asyncio.shield(self._give_back(keys))
+
+    async def make_sure(self, claim: Claim) -> None:
+        """The claim is still held: a database that was restarted has forgotten it. Raises Claimed, DatabaseAway."""
+        if not claim.keys:
+            return
+        async with self._asking:
+            if self._connection is None or self._connection is not claim.connection:
+                raise Claimed
+            try:
+                await self._connection.execute("SELECT 1")
+            except (psycopg.Error, OSError) as error:
+                await self._hang_up()
+                raise DatabaseAway from error
 
     async def _take(self, keys: set[int], *, wait: bool) -> None:
         async with self._freed:
@@ -112,7 +136,7 @@ class Claims:
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         self._connection = await psycopg.AsyncConnection.connect(
-            self._conninfo.get_secret_value(),
+            make_conninfo(self._conninfo.get_secret_value(), **KEPT_ALIVE),
             autocommit=True,
             connect_timeout=_CONNECT_SECONDS,
             application_name="ogon-claims",

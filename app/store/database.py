@@ -15,10 +15,13 @@ from pathlib import Path
 import structlog
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import OgonError
 from app.settings import Settings
@@ -27,11 +30,16 @@ from app.store.embedded import EmbeddedPostgres, use_embedded
 from app.store.json_text import json_text
 
 # SQLSTATE classes and codes that mean "the server is away or full", not "the statement is wrong".
-_AWAY_CLASSES = ("08", "57P", "53")
+_AWAY_CLASSES = ("08", "57P", "53", "25P03")
 _CONNECT_SECONDS = 5
 # Hundreds of cards share a few connections: waiting for one's turn is not the database being away.
 _POOL_SECONDS = 30
 _WATCH_SECONDS = 1.0
+# A process that stands still in the middle of a transaction must not keep its locks from the others.
+_IDLE_SECONDS = 20
+
+KEPT_ALIVE = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+"""libpq's parameters by which a connection whose other end vanished is noticed within half a minute, not in hours."""
 
 _log = structlog.get_logger(__name__)
 
@@ -148,12 +156,20 @@ async def connected(conninfo: str, *, pool_size: int = 10) -> AsyncGenerator[Dat
         pool_pre_ping=True,
         hide_parameters=True,
         json_serializer=json_text,
-        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "ogon"},
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "ogon", **KEPT_ALIVE},
     )
+    event.listen(engine.sync_engine, "connect", _not_idle_for_long)
     try:
         yield Database(engine=engine, conninfo=SecretStr(conninfo))
     finally:
         await engine.dispose()
+
+
+def _not_idle_for_long(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def sqlalchemy_url(conninfo: str) -> URL:

@@ -29,6 +29,7 @@ def to_json(dictionary: PortalDictionary) -> dict[str, Any]:
         "heads": {str(user): head for user, head in dictionary.heads.items()},
         "industries": dict(dictionary.industries),
         "sources": dict(dictionary.sources),
+        "paper_stages": dict(dictionary.paper_stages),
     }
 
 
@@ -44,6 +45,7 @@ def from_json(stored: Mapping[str, Any]) -> PortalDictionary:
         rates={code: Decimal(rate) for code, rate in stored["rates"].items()},
         heads={int(user): head for user, head in stored["heads"].items()},
         industries=dict(stored["industries"]),
-        # Documents kept by earlier versions have no sources.
+        # Documents kept by earlier versions have neither.
         sources=dict(stored.get("sources", {})),
+        paper_stages=dict(stored.get("paper_stages", {})),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.store.database import ReadSession
 
 QUANTILES = (0.5, 0.95, 0.99)
+NOTICES = ("warned", "breached", "passed_on", "held", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,17 @@ _EVENT_TO_GRADE = text("""
     SELECT count(*), percentile_cont(CAST(:quantiles AS float8[])) WITHIN GROUP (ORDER BY seconds) FROM taken
 """)
 
+# What each notice was about stands in its key, as `domain/notices.py` and `domain/clock_steps.py` make it.
+_NOTICES = text("""
+    SELECT action.portal_id,
+           CASE WHEN action.state = 'failed' THEN 'refused' WHEN action.key LIKE '%:warn:%' THEN 'warned'
+                WHEN action.key LIKE '%:held:%' THEN 'held' WHEN action.key LIKE '%\\:next' THEN 'passed_on'
+                ELSE 'breached' END AS result, count(*)
+    FROM runs JOIN actions AS action ON action.run_id = runs.id
+    WHERE runs.opened_at >= :since AND action.kind = 'notify' AND action.state IN ('done', 'failed')
+    GROUP BY 1, 2
+""")
+
 
 async def queue(session: ReadSession) -> Queue:
     row = (await session.execute(_QUEUE)).one()
@@ -108,3 +120,9 @@ async def event_to_grade(session: ReadSession, *, now: datetime) -> EventToGrade
     values = {"since": now - timedelta(hours=1), "quantiles": list(QUANTILES)}
     row = (await session.execute(_EVENT_TO_GRADE, values)).one()
     return EventToGrade(count=row[0], seconds=tuple(row[1] or ()))
+
+
+async def notices(session: ReadSession, *, now: datetime) -> dict[tuple[int, str], int]:
+    """Notices of the last day's runs, by portal and what they said: NOTICES; what the portal refused is `refused`."""
+    rows = await session.execute(_NOTICES, {"since": now - timedelta(days=1)})
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -18,6 +18,9 @@ from app.store.records import Record
 
 ACTIVITIES: Final = "activities"
 CALLS: Final = "calls"
+CHATS: Final = "chats"
+QUOTES: Final = "quotes"
+INVOICES: Final = "invoices"
 _SOURCES: Final = {ACTIVITIES: Source.ACTIVITIES, CALLS: Source.CALLS}
 
 
@@ -25,7 +28,7 @@ _SOURCES: Final = {ACTIVITIES: Source.ACTIVITIES, CALLS: Source.CALLS}
 class History:
     """One source: all of it since `whole_since` is kept as it was at `read_at`.
 
-    Sources: activities, calls, lead_moves, deal_moves, lead_owners, deal_owners.
+    Sources: activities, calls, chats, quotes, invoices, lead_moves, deal_moves, lead_owners, deal_owners.
     `refused` is why the portal does not let us read it; what was kept before stays.
     """
 
@@ -66,7 +69,10 @@ async def of_portal(session: ReadSession, portal_id: int) -> list[History]:
 
 
 def missing(known: Iterable[History], since: datetime) -> frozenset[Source]:
-    """Which sources of contacts cannot tell all that happened since then; chats are in none that we read."""
+    """Which sources of contacts cannot tell all that happened since then.
+
+    Chats are not among them: a session that was not read stands among the activities as one of which nobody can tell.
+    """
     whole = {
         one.source for one in known if one.refused is None and one.whole_since is not None and one.whole_since <= since
     }

@@ -71,6 +71,7 @@ async def recall(
                 action.key for action in actions if (action.kind, action.state) == ("update", "done")
             ),
             second_look=_second_look(look, actions) if look else None,
+            told=frozenset(action.key for action in actions if action.kind == "notify" and action.state != "started"),
         ),
         tuple(
             action
@@ -87,8 +88,8 @@ async def _past_actions(session: ReadSession, card: CardKey, now: datetime) -> S
                    action.started_at, run.seen ->> 'stage'
             FROM runs AS run JOIN actions AS action ON action.run_id = run.id
             WHERE run.portal_id = :portal_id AND run.entity_type_id = :entity_type_id AND run.card_id = :card_id
-              AND action.state IN ('started', 'done')
-              AND (action.kind IN ('move', 'comment', 'todo', 'complete_todo', 'create')
+              AND (action.state IN ('started', 'done') OR (action.kind, action.state) = ('notify', 'failed'))
+              AND (action.kind IN ('move', 'comment', 'todo', 'complete_todo', 'create', 'notify')
                    OR (action.kind = 'update' AND action.started_at > :lately))
             ORDER BY run.id, action.position
         """),

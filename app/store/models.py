@@ -26,7 +26,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 JOURNAL_SOURCES = ("webhook", "robot", "sweep", "timer", "replay", "rules")
@@ -41,6 +41,21 @@ ROLES = ("viewer", "head", "admin")
 ACTIVITY_KINDS = ("call_out", "call_in", "letter_out", "letter_in", "meeting", "chat", "todo", "task", "other")
 HAPPENED = ("yes", "no", "unknown")
 CLOSED_SEMANTICS = ("success", "failure")
+CARD_ENDINGS = ("open", "won", "lost")
+STAGE_SEMANTICS = ("process", "success", "failure")
+HOW_LEFT = ("moved", "won", "lost", "pipeline", "reopened")
+CHOSEN_WHY = ("knows_client", "turn", "free_turn")
+CALENDAR_SCOPES = ("portal", "desk", "person")
+CALENDAR_SOURCES = ("portal", "set")
+TEAM_SOURCES = ("people", "departments", "calendar")
+TARGETS = ("hot", "warm", "other")
+REACTION_STATES = ("waiting", "met", "missed", "closed", "not_seen")
+CONTACT_KINDS = ("call_out", "call_in", "letter", "meeting", "chat")
+PAPER_SEMANTICS = ("process", *CLOSED_SEMANTICS)
+TOUCH_KINDS = (
+    "call_out", "call_in", "call_missed", "call_unanswered", "call_unknown", "letter_out", "letter_in", "meeting",
+    "chat", "quote", "invoice", "payment", "sale",
+)  # fmt: skip
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -94,6 +109,8 @@ class PortalRow(Base):
     former_domain: Mapped[str | None]
     trouble: Mapped[str | None]
     trouble_since: Mapped[datetime | None]
+    # Since when clocks are watched: nobody is told of a round that began before.
+    clocks_since: Mapped[datetime | None]
 
 
 class JournalRow(Base):
@@ -149,6 +166,20 @@ class CardRow(Base):
         Index("ix_cards_grade", "portal_id", "entity_type_id", "grade", "judged_at"),
         Index("ix_cards_company", "portal_id", "company_id"),
         Index("ix_cards_parked", "portal_id", postgresql_where=text("state = 'parked'")),
+        Index(
+            "ix_cards_undecided",
+            "portal_id",
+            "outcome",
+            "judged_at",
+            postgresql_where=text("state = 'open' AND outcome IN ('review', 'needs_data')"),
+        ),
+        Index(
+            "ix_cards_open_owner",
+            "portal_id",
+            "entity_type_id",
+            "assigned_by_id",
+            postgresql_where=text("state = 'open'"),
+        ),
         {"comment": "What we know of each card after its last run: one row per lead, deal or company."},
     )
 
@@ -384,6 +415,9 @@ class ActivityRow(Base):
     why_unknown: Mapped[str | None]
     # Whether `activity_bindings` holds every card it belongs to; else its owner is all that is known.
     bindings_known: Mapped[bool] = mapped_column(server_default=text("false"))
+    # When it was done and by whom, as we first saw it: later changes of owner or date do not move past figures.
+    done_at: Mapped[datetime | None]
+    done_by_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ActivityBindingRow(Base):
@@ -404,6 +438,7 @@ class CallRow(Base):
     __table_args__ = (
         Index("ix_calls_activity", "portal_id", "activity_id"),
         Index("ix_calls_user", "portal_id", "user_id", "started_at"),
+        Index("ix_calls_entity", "portal_id", "entity_type_id", "entity_id"),
         {"comment": "Each call by the portal's call statistics: who, when, how long, with what result."},
     )
 
@@ -700,3 +735,649 @@ class ReplayCardRow(Base):
     after: Mapped[str | None]
     gap: Mapped[str | None]
     truth: Mapped[str | None]
+
+
+class CompanyRow(Base):
+    __tablename__ = "companies"
+    __table_args__ = ({"comment": "The portal's companies: what each is called and who is responsible for it now."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    title: Mapped[str | None]
+    assigned_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+
+
+class PersonRow(Base):
+    __tablename__ = "people"
+    __table_args__ = ({"comment": "Users of the portal as last read; those who were dismissed stay, not active."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    position: Mapped[str | None]
+    active: Mapped[bool]
+    department_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    time_zone: Mapped[str | None]
+    read_at: Mapped[datetime]
+
+
+class DepartmentRow(Base):
+    __tablename__ = "departments"
+    __table_args__ = ({"comment": "Departments of the portal as last read."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    department_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    parent_id: Mapped[int | None] = mapped_column(BigInteger)
+    head_id: Mapped[int | None] = mapped_column(BigInteger)
+    read_at: Mapped[datetime]
+
+
+class TeamReadingRow(Base):
+    __tablename__ = "team_readings"
+    __table_args__ = (
+        one_of("source", TEAM_SOURCES),
+        {"comment": "When people, departments and working hours were last read, or why the portal does not let us."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    read_at: Mapped[datetime | None]
+    refused: Mapped[str | None]
+
+
+class CalendarRow(Base):
+    __tablename__ = "calendars"
+    __table_args__ = (
+        one_of("scope", CALENDAR_SCOPES),
+        one_of("source", CALENDAR_SOURCES),
+        CheckConstraint("(scope = 'portal') = (subject_id = 0)", name="subject"),
+        CheckConstraint("source = 'set' OR scope = 'portal'", name="portal_source"),
+        {"comment": "Working time in layers: a person's over a desk's over the portal's; each says what it wants to."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    # A pool's or a user's number; 0 for the portal.
+    subject_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # `portal`: read from the portal's own settings; `set`: by a person.
+    source: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[dict[str, Any]]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
+class AbsenceRow(Base):
+    __tablename__ = "absences"
+    __table_args__ = (
+        CheckConstraint("starts_at < ends_at", name="span"),
+        Index("ix_absences_portal_id_ends_at", "portal_id", "ends_at"),
+        {"comment": "Who is away from when until when; withdrawn ones stay, and count no more."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = _portal_key()
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    note: Mapped[str | None]
+    added_by: Mapped[str]
+    added_at: Mapped[datetime]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
+# What reports count
+
+
+class LeadFiguresRow(Base):
+    __tablename__ = "lead_figures"
+    __table_args__ = (
+        one_of("ending", CARD_ENDINGS),
+        Index("ix_lead_figures_created_at", "portal_id", "created_at"),
+        Index("ix_lead_figures_closed_on", "portal_id", "closed_on", postgresql_where=text("closed_on IS NOT NULL")),
+        Index("ix_lead_figures_company", "portal_id", "company_id", postgresql_where=text("company_id IS NOT NULL")),
+        {"comment": "One narrow row for each lead: where it stands and what judging it gave; what reports count."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+    judged_at: Mapped[datetime | None]
+    closed_on: Mapped[date | None]
+    deleted: Mapped[bool] = mapped_column(server_default=text("false"))
+    ending: Mapped[str]
+    stage_id: Mapped[str | None]
+    source: Mapped[str | None]
+    # Of a closed card whose it was when it was first seen closed.
+    responsible: Mapped[int | None] = mapped_column(BigInteger)
+    company_id: Mapped[int | None] = mapped_column(BigInteger)
+    outcome: Mapped[str | None]
+    heat: Mapped[str | None]
+    client: Mapped[str | None]
+    request: Mapped[str | None]
+    solvent: Mapped[str | None]
+    failed: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+
+
+class DealFiguresRow(Base):
+    __tablename__ = "deal_figures"
+    __table_args__ = (
+        one_of("ending", CARD_ENDINGS),
+        Index("ix_deal_figures_created_at", "portal_id", "created_at"),
+        Index("ix_deal_figures_closed_on", "portal_id", "closed_on", postgresql_where=text("closed_on IS NOT NULL")),
+        Index("ix_deal_figures_company", "portal_id", "company_id", "closed_on"),
+        Index(
+            "ix_deal_figures_open",
+            "portal_id",
+            "company_id",
+            postgresql_where=text("ending = 'open' AND NOT deleted"),
+        ),
+        Index("ix_deal_figures_lead", "portal_id", "lead_id", postgresql_where=text("lead_id IS NOT NULL")),
+        {"comment": "One narrow row for each deal: where it stands and what judging it gave; money in RUB."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    lead_id: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+    judged_at: Mapped[datetime | None]
+    closed_on: Mapped[date | None]
+    deleted: Mapped[bool] = mapped_column(server_default=text("false"))
+    ending: Mapped[str]
+    pipeline: Mapped[int] = mapped_column(Integer)
+    stage_id: Mapped[str | None]
+    source: Mapped[str | None]
+    # Of a closed card whose it was when it was first seen closed.
+    responsible: Mapped[int | None] = mapped_column(BigInteger)
+    company_id: Mapped[int | None] = mapped_column(BigInteger)
+    grade: Mapped[str | None]
+    heat: Mapped[str | None]
+    amount: Mapped[Decimal | None]
+    profit: Mapped[Decimal | None]
+    declined: Mapped[bool | None]
+    exemption: Mapped[str | None]
+    client: Mapped[str | None]
+    # y, n or u for each of the seven items of the self-check list, in their order.
+    checklist: Mapped[str | None]
+    roles: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+
+
+class StageStayRow(Base):
+    __tablename__ = "stage_stays"
+    __table_args__ = (
+        one_of("semantics", STAGE_SEMANTICS),
+        one_of("how_left", HOW_LEFT),
+        Index("ix_stage_stays_entered_at", "portal_id", "entity_type_id", "entered_at"),
+        Index("ix_stage_stays_left_at", "portal_id", "entity_type_id", "left_at"),
+        {"comment": "How long each lead and deal stood in each stage and how it left, from its stage moves."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # The move that began it.
+    history_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    pipeline: Mapped[int] = mapped_column(Integer)
+    stage_id: Mapped[str]
+    semantics: Mapped[str]
+    entered_at: Mapped[datetime]
+    left_at: Mapped[datetime | None]
+    next_stage: Mapped[str | None]
+    how_left: Mapped[str | None]
+
+
+# --- pools and assignments
+
+
+class PoolRow(Base):
+    __tablename__ = "pools"
+    __table_args__ = (
+        CheckConstraint("entity_type_id IN (1, 2)", name="entity_type_id"),
+        # A name is free again once its pool is closed.
+        Index(
+            "uq_pools_live_name",
+            "portal_id",
+            "entity_type_id",
+            "name",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        {"comment": "People who share out cards of one kind, and whose turn it is; the first that takes a card wins."},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = _portal_key()
+    entity_type_id: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str]
+    position: Mapped[int] = mapped_column(Integer)
+    document: Mapped[dict[str, Any]]
+    turns: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    # Cards that were made earlier are not shared out: somebody may be at work on them.
+    since: Mapped[datetime]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None]
+
+
+class AssignmentRow(Base):
+    __tablename__ = "assignments"
+    __table_args__ = (
+        one_of("why", CHOSEN_WHY),
+        UniqueConstraint("portal_id", "entity_type_id", "card_id", "occasion"),
+        Index("ix_assignments_card", "portal_id", "entity_type_id", "card_id", "id"),
+        Index("ix_assignments_chosen_at", "portal_id", "entity_type_id", "chosen_at"),
+        {"comment": "Whom a pool chose for a card, when and why, who was passed over, and whether it cost a turn."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = _portal_key()
+    entity_type_id: Mapped[int] = mapped_column(Integer)
+    card_id: Mapped[int] = mapped_column(BigInteger)
+    pool_id: Mapped[int | None] = mapped_column(ForeignKey("pools.id"))
+    # Nobody could take the card where it is empty.
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    from_user: Mapped[int | None] = mapped_column(BigInteger)
+    # `arrival`, or what made the card pass on.
+    reason: Mapped[str]
+    # Names the one time for which this was chosen; asked again for it, nobody is chosen anew.
+    occasion: Mapped[str | None]
+    why: Mapped[str | None]
+    barred: Mapped[dict[str, Any]]
+    shares: Mapped[dict[str, Any]]
+    cost_turn: Mapped[bool]
+    chosen_at: Mapped[datetime]
+    given_back_at: Mapped[datetime | None]
+    given_back_why: Mapped[str | None]
+
+
+class _Paper:
+    """What quotes and invoices have in common."""
+
+    number: Mapped[str | None]
+    deal_id: Mapped[int | None] = mapped_column(BigInteger)
+    lead_id: Mapped[int | None] = mapped_column(BigInteger)
+    company_id: Mapped[int | None] = mapped_column(BigInteger)
+    responsible_id: Mapped[int | None] = mapped_column(BigInteger)
+    # Who was responsible when we first saw it.
+    made_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    stage_id: Mapped[str | None]
+    semantics: Mapped[str | None]
+    # Its last change when it was first seen accepted or paid.
+    succeeded_at: Mapped[datetime | None]
+    # Converted by the rates that were known when it was read.
+    amount: Mapped[Decimal | None]
+    currency: Mapped[str | None]
+    amount_in_currency: Mapped[Decimal | None]
+    created_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+
+
+class QuoteRow(_Paper, Base):
+    __tablename__ = "quotes"
+    __table_args__ = (
+        one_of("semantics", PAPER_SEMANTICS),
+        Index("ix_quotes_deal", "portal_id", "deal_id"),
+        Index("ix_quotes_lead", "portal_id", "lead_id"),
+        {"comment": "Proposals (CRM quotes); money in RUB by the rates of when it was read."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    quote_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class InvoiceRow(_Paper, Base):
+    __tablename__ = "invoices"
+    __table_args__ = (
+        one_of("semantics", PAPER_SEMANTICS),
+        Index("ix_invoices_deal", "portal_id", "deal_id"),
+        Index("ix_invoices_lead", "portal_id", "lead_id"),
+        {"comment": "Invoices (smart invoices); money in RUB by the rates of when it was read."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class ChatRow(Base):
+    __tablename__ = "chats"
+    __table_args__ = (
+        Index("ix_chats_wanted", "portal_id", "read_at", postgresql_where=text("wanted")),
+        {"comment": "Each session of an open line: when the client wrote first, when a person answered first, who."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    activity_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # Both as the activity tells them: the session's number, or else the chat in which to ask for it.
+    session_id: Mapped[int | None] = mapped_column(BigInteger)
+    user_code: Mapped[str | None]
+    first_client_at: Mapped[datetime | None]
+    first_operator_at: Mapped[datetime | None]
+    operator_id: Mapped[int | None] = mapped_column(BigInteger)
+    client_messages: Mapped[int | None] = mapped_column(Integer)
+    operator_messages: Mapped[int | None] = mapped_column(Integer)
+    ended: Mapped[bool]
+    # The activity's last change that we know of.
+    changed_at: Mapped[datetime | None]
+    # Whether the messages are to be read: never read, changed since, or open without an answer.
+    wanted: Mapped[bool] = mapped_column(server_default=text("true"))
+    read_at: Mapped[datetime | None]
+    # Why the portal does not let us read this session.
+    refused: Mapped[str | None]
+
+
+class ActivityMarkRow(Base):
+    __tablename__ = "activity_marks"
+    __table_args__ = (
+        Index("ix_activity_marks_portal_id", "portal_id", "id"),
+        {"comment": "What changed and is not counted anew yet; rows live for one sweep."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = mapped_column(Integer)
+    source: Mapped[str]
+    source_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class TouchRow(Base):
+    __tablename__ = "touches"
+    __table_args__ = (
+        one_of("kind", TOUCH_KINDS),
+        Index("ix_touches_company", "portal_id", "company_id", "at"),
+        {"comment": "Each thing that counts, once for each company it belongs to: what, when, who."},
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # 0 where no company is known.
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # One of the rows of a thing: the one that counts for people, who did it once for however many companies.
+    main: Mapped[bool]
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    day: Mapped[date]
+    # 0 is nobody.
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    talk_seconds: Mapped[int] = mapped_column(Integer)
+    amount: Mapped[Decimal | None]
+
+
+class _Counts:
+    """What is added up. `amount`: RUB, of those `amount_known` whose amount is known."""
+
+    count: Mapped[int] = mapped_column(Integer)
+    talk_seconds: Mapped[int] = mapped_column(BigInteger)
+    amount: Mapped[Decimal]
+    amount_known: Mapped[int] = mapped_column(Integer)
+
+
+class ActivityDayRow(_Counts, Base):
+    __tablename__ = "activity_days"
+    __table_args__ = (
+        {"comment": "What each person did on each day of the portal's calendar, added up; user 0 is nobody."},
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+
+
+class CompanyDayRow(_Counts, Base):
+    __tablename__ = "company_days"
+    __table_args__ = (
+        Index(
+            "ix_company_days_day",
+            "portal_id",
+            "day",
+            "company_id",
+            "user_id",
+            "kind",
+            postgresql_include=["count"],
+        ),
+        {"comment": "What was done for each company on each day, added up, and by whom; company 0 is none known."},
+    )
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+
+
+class CompanyTouchRow(Base):
+    __tablename__ = "company_touches"
+    __table_args__ = ({"comment": "When somebody of ours last reached each company, who and how."},)
+
+    portal_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    last_at: Mapped[datetime | None]
+    last_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    last_kind: Mapped[str | None]
+    # A call later than that of which nobody can tell whether there was a talk.
+    perhaps_at: Mapped[datetime | None]
+
+
+SEGMENTS = ("new", "regular", "sleeping", "nurture")
+
+
+class CompanySegmentRow(Base):
+    __tablename__ = "company_segments"
+    __table_args__ = (
+        one_of("segment", SEGMENTS),
+        one_of("decided", SEGMENTS),
+        Index("ix_company_segments_segment", "portal_id", "segment", "since"),
+        Index(
+            "ix_company_segments_due",
+            "portal_id",
+            "next_contact_on",
+            postgresql_where=text("next_contact_on IS NOT NULL"),
+        ),
+        {"comment": "Each company that bought or carries a mark: its segment, since when, why; its next contact."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # The one in force, a person's where one set it; `decided` is the one by the facts.
+    segment: Mapped[str | None]
+    since: Mapped[date | None]
+    decided: Mapped[str | None]
+    # What our last run left in the portal's field.
+    field_code: Mapped[str | None]
+    by_person: Mapped[bool]
+    why: Mapped[Any]
+    owner: Mapped[int | None] = mapped_column(BigInteger)
+    # None where the won deals could not be read whole.
+    won_deals: Mapped[int | None] = mapped_column(Integer)
+    last_purchase_on: Mapped[date | None]
+    changes_on: Mapped[date | None]
+    last_contact_at: Mapped[datetime | None]
+    next_contact_on: Mapped[date | None]
+    # Our newest to-do; it is open until a person completes or deletes it.
+    todo_id: Mapped[int | None] = mapped_column(BigInteger)
+    todo_done_at: Mapped[datetime | None]
+    # The bounds and cadences that the last run judged by.
+    bounds: Mapped[str]
+    looked_on: Mapped[date]
+
+
+class SegmentChangeRow(Base):
+    __tablename__ = "segment_changes"
+    __table_args__ = (
+        one_of("before", SEGMENTS),
+        one_of("after", SEGMENTS),
+        Index("ix_segment_changes_company", "portal_id", "company_id", "id"),
+        Index("ix_segment_changes_changed_on", "portal_id", "changed_on"),
+        {"comment": "Each time a company came into another segment; kept for ever, for retention and winning back."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    portal_id: Mapped[int] = _portal_key()
+    company_id: Mapped[int] = mapped_column(BigInteger)
+    changed_on: Mapped[date]
+    before: Mapped[str | None]
+    after: Mapped[str | None]
+    won_back: Mapped[bool]
+    by_person: Mapped[bool]
+    owner: Mapped[int | None] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+
+
+class ContactTurnRow(Base):
+    __tablename__ = "contact_turns"
+    __table_args__ = (
+        Index("ix_contact_turns_day", "portal_id", "day", "user_id"),
+        {"comment": "Each place in a person's daily cap of contact to-dos that was given to a company."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    company_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date]
+
+
+# --- reactions: how long each card waited for its first response
+
+
+class CardOriginRow(Base):
+    __tablename__ = "card_origins"
+    __table_args__ = (
+        Index("ix_card_origins_lead", "portal_id", "lead_id", postgresql_where=text("lead_id IS NOT NULL")),
+        {"comment": "When each lead and deal came to be and out of which lead; up to when its contacts were read."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime | None]
+    # Of a deal: the lead it was made from.
+    lead_id: Mapped[int | None] = mapped_column(BigInteger)
+    # Up to when the card's own activities, and the statistics of its calls, were asked for one by one.
+    activities_read_at: Mapped[datetime | None]
+    calls_read_at: Mapped[datetime | None]
+
+
+class ReactionRow(Base):
+    __tablename__ = "reactions"
+    __table_args__ = (
+        one_of("target", TARGETS),
+        one_of("state", REACTION_STATES),
+        one_of("met", HAPPENED),
+        one_of("kind", CONTACT_KINDS),
+        Index("ix_reactions_waiting", "portal_id", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_reactions_running", "portal_id", "holder_due_at", postgresql_where=text("running")),
+        Index("ix_reactions_arrived", "portal_id", "arrived_at"),
+        Index("ix_reactions_holder", "portal_id", "holder", "arrived_at"),
+        {"comment": "How each card was answered, one row for each round: its clocks, its target, whether it was met."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # When the round began: the card's creation, for a deal its lead's, or its reopening.
+    arrived_at: Mapped[datetime] = mapped_column(primary_key=True)
+    # Of a lead: the deal that goes on with this round; whoever counts requests leaves such rows out.
+    deal_id: Mapped[int | None] = mapped_column(BigInteger)
+    assigned_at: Mapped[datetime | None]
+    responded_at: Mapped[datetime | None]
+    responded_by: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[str | None]
+    # The row of the portal by which the client was reached, e.g. activity-880.
+    source_id: Mapped[str | None]
+    made_from_call: Mapped[bool] = mapped_column(server_default=text("false"))
+    closed_at: Mapped[datetime | None]
+    running: Mapped[bool]
+    # Whose the card is, or was at the end, since when, and when that person's own time runs out.
+    holder: Mapped[int | None] = mapped_column(BigInteger)
+    holder_since: Mapped[datetime | None]
+    holder_due_at: Mapped[datetime | None]
+    target: Mapped[str]
+    minutes: Mapped[int] = mapped_column(Integer)
+    due_at: Mapped[datetime | None]
+    # Working time; empty while the clock runs.
+    system_seconds: Mapped[int | None] = mapped_column(BigInteger)
+    person_seconds: Mapped[int | None] = mapped_column(BigInteger)
+    working_seconds: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str]
+    met: Mapped[str]
+    # Sources that could not be read, and contacts of which the portal does not tell whether they reached the client.
+    missing: Mapped[Any] = mapped_column(server_default=text("'[]'"))
+    doubtful: Mapped[Any] = mapped_column(server_default=text("'[]'"))
+    # When the first warning of the round, and the first notice that its time was over, went out.
+    warned_at: Mapped[datetime | None]
+    breached_at: Mapped[datetime | None]
+    computed_at: Mapped[datetime]
+
+
+class ReactionTargetRow(Base):
+    __tablename__ = "reaction_targets"
+    __table_args__ = (
+        one_of("target", TARGETS),
+        ForeignKeyConstraint(["run_id"], ["runs.id"]),
+        {"comment": "Which target a round had since when, what it was before, and which run changed it."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    arrived_at: Mapped[datetime] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    target: Mapped[str]
+    minutes: Mapped[int] = mapped_column(Integer)
+    # Empty for the first one.
+    from_target: Mapped[str | None]
+    from_minutes: Mapped[int | None] = mapped_column(Integer)
+    # Empty for rounds from before any run.
+    run_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ReactionHolderRow(Base):
+    __tablename__ = "reaction_holders"
+    __table_args__ = (
+        Index("ix_reaction_holders_user", "portal_id", "user_id", "since"),
+        {"comment": "Who had a card before the client was reached, and how much of his working time that took."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    arrived_at: Mapped[datetime] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    # Empty: it was nobody's, and the system's clock ran.
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    until: Mapped[datetime | None]
+    # When the target ran out counted from `since`, by this person's calendar.
+    due_at: Mapped[datetime | None]
+    # Working time; empty while it runs.
+    working_seconds: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class StaleReactionRow(Base):
+    __tablename__ = "stale_reactions"
+    __table_args__ = (
+        {"comment": "Cards of which something came that may change their reactions; worked off in order."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    entity_type_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    card_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class ContactHintRow(Base):
+    __tablename__ = "contact_hints"
+    __table_args__ = ({"comment": "Activities that the portal said were new or changed, to be read at once."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    activity_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When somebody set out to read it; tried again when nothing came of it.
+    taken_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))

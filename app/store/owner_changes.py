@@ -13,6 +13,7 @@ from app.store.cards import CardKey
 from app.store.database import ReadSession, WriteSession
 from app.store.models import OwnerChangeRow
 from app.store.records import Record
+from app.store.stale_reactions import ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ async def note(session: WriteSession, portal_id: int, entity_type_id: int, seen:
         "changed": [one.changed_at or one.seen_at for one in seen],
         "seen": [one.seen_at for one in seen],
     }
-    return len((await session.scalars(_NOTE, values)).all())
+    changed = (await session.scalars(_NOTE, values)).all()
+    await ask(session, portal_id, [(entity_type_id, card_id) for card_id in changed])
+    return len(changed)
 
 
 async def of_card(session: ReadSession, card: CardKey) -> list[OwnerChange]:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from app.store import card_figures
 from app.store.database import ReadSession, WriteSession
 from app.store.json_text import json_text
 from app.store.models import PastReadingRow
@@ -134,6 +135,7 @@ async def keep_deals(session: WriteSession, portal_id: int, deals: Iterable[Past
     """Keep the deals as they are now."""
     rows = [asdict(deal) for deal in deals]
     await session.execute(_KEEP_DEALS, {"portal": portal_id, "rows": _json(rows), "now": now})
+    await card_figures.past(session, portal_id, [row["deal_id"] for row in rows])
 
 
 async def keep_companies(
@@ -162,6 +164,7 @@ async def companies_to_read(
 async def finish(session: WriteSession, portal_id: int, done: PastReading, *, now: datetime) -> None:
     """The reading is through: what it did not come upon is not in the portal any more."""
     values = {"portal": portal_id, "began_at": done.began_at}
+    await card_figures.past_gone(session, portal_id, began_at=done.began_at, closed_from=done.closed_from)
     await session.execute(_FORGET_DEALS, values)
     await session.execute(_FORGET_COMPANIES, values)
     await session.execute(

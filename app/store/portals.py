@@ -39,7 +39,8 @@ class PortalExists(OgonError):  # noqa: N818 - reads as the state it is
 class Portal:
     """One portal, without its secrets. `domain` is host[:port] in lower case; rate and burst are its plan's;
     `time_zone` is its present distance from UTC as `+0300`; `former_domain` the one it had before it was renamed.
-    `trouble` says why it takes no call of ours at all; None while it does."""
+    `trouble` says why it takes no call of ours at all; None while it does. `clocks_since`: nobody is told of a first
+    response that was asked for before; None until clocks are watched."""
 
     id: int
     name: str
@@ -55,6 +56,7 @@ class Portal:
     former_domain: str | None
     trouble: str | None
     trouble_since: datetime | None
+    clocks_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,11 @@ async def add(
     if added is None:
         raise PortalExists(f"The portal {values['domain']} is already there: change its secrets instead.")
     return added
+
+
+async def watch_clocks(session: WriteSession, *, now: datetime) -> None:
+    """Clocks of all portals are watched, from now on at the latest."""
+    await session.execute(update(PortalRow).where(PortalRow.clocks_since.is_(None)).values(clocks_since=now))
 
 
 async def ensure_env_portal(session: WriteSession, box: SecretBox, settings: Settings) -> Portal | None:

@@ -12,15 +12,25 @@ from datetime import timedelta
 from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store import journal
+from app.errors import OgonError
+from app.store import contact_hints, journal
+from app.store.contact_hints import EVENTS
 from app.store.database import ReadSession, WriteSession
 from app.store.models import CardRow
 
 TASK = "judge"
 
+
+class TakenOver(OgonError):  # noqa: N818 - reads as the state it is
+    """The card was given to another worker, since this one had shown no sign of life for too long."""
+
+
 # Lanes as the journal has them (0 hot, 1 normal, 2 background) to priorities as procrastinate has them.
 _PRIORITIES = {0: 20, 1: 10, 2: 0}
 
+
+_OF_THE_COMPANY_ALONE = frozenset({"timer", "replay"})
+"""Who asks in these ways wants the company itself looked at; nothing says that its facts changed."""
 
 _SOMETHING_WAITS = text("SELECT EXISTS (SELECT FROM journal WHERE dispatched_at IS NULL AND rejected IS NULL)")
 
@@ -66,14 +76,22 @@ def _card(entry: journal.Entry) -> tuple[int | None, int | None, int | None]:
 async def _enqueue(session: WriteSession, entries: Sequence[journal.Entry]) -> None:
     lanes: dict[tuple[int, int, int], int] = {}
     companies: list[tuple[int, int]] = []
+    hinted: list[tuple[int, int]] = []
     for entry in entries:
         match entry:
             case journal.Entry(portal_id=int(portal), entity_type_id=1 | 2 as kind, card_id=int(card)):
                 lanes[portal, kind, card] = min(entry.lane, lanes.get((portal, kind, card), entry.lane))
             case journal.Entry(portal_id=int(portal), entity_type_id=4, card_id=int(company)):
-                companies.append((portal, company))
+                if entry.source not in _OF_THE_COMPANY_ALONE:
+                    companies.append((portal, company))
+                if entry.source != "sweep":
+                    # The sweep lists all companies; those that have a segment are among the open cards found below.
+                    lanes.setdefault((portal, 4, company), max(entry.lane, 1))
+            case journal.Entry(portal_id=int(portal), event=event, card_id=int(activity)) if event in EVENTS:
+                hinted.append((portal, activity))
             case _:
-                pass  # kept in the journal for what reads it there: activities, contacts, calls
+                pass  # kept in the journal for what reads it there: contacts, comments, other objects
+    await contact_hints.note(session, hinted)
     for key in await _open_cards_of(session, companies):
         lanes.setdefault(key, 1)
     if not lanes:
@@ -120,6 +138,17 @@ async def waiting_cards(session: ReadSession) -> int:
     """How many cards are on the queue or being judged."""
     counted = await session.execute(text("SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"))
     return int(counted.scalar_one())
+
+
+async def keep(session: WriteSession, job_id: int) -> None:
+    """Make sure that the job is still this worker's; until the transaction ends nobody can take it over.
+
+    A worker that was stopped by its machine for a while and goes on must not write for a card that another has now.
+    Raises TakenOver.
+    """
+    kept = text("SELECT FROM procrastinate_jobs WHERE id = :job AND status = 'doing' FOR KEY SHARE")
+    if (await session.execute(kept, {"job": job_id})).first() is None:
+        raise TakenOver("Another worker has this card now; this one leaves it alone.")
 
 
 async def release_stalled(session: WriteSession, *, older_than: timedelta, left: Sequence[int] = ()) -> int:

@@ -132,6 +132,14 @@ _ABANDON_RUNS = text("""
     UPDATE runs SET status = 'abandoned', closed_at = now()
     WHERE portal_id = :portal_id AND entity_type_id = :entity_type_id AND card_id = :card_id AND status = 'open'
 """)
+_MAKING = text("""
+    SELECT EXISTS (
+        SELECT FROM runs WHERE portal_id = :portal_id AND status = 'open' AND opened_at > :since
+            AND plan -> 'claims' ?| CAST(:claims AS text[])
+            AND EXISTS (SELECT FROM actions WHERE actions.run_id = runs.id AND kind = 'create'
+                        AND state IN ('planned', 'started'))
+    )
+""")
 _RUN = Record(Run, RunRow)
 _ACTION = Record(KeptAction, ActionRow)
 
@@ -141,7 +149,7 @@ async def open_run(session: WriteSession, new: NewRun, actions: Sequence[Planned
     told = {field.name: getattr(new, field.name) for field in fields(NewRun) if field.name != "card"}
     values = new.card._asdict() | told
     # Whoever judges holds the card's lock, so a run that is still open was cut off.
-    await session.execute(_ABANDON_RUNS, new.card._asdict())
+    await abandon(session, new.card)
     run_id: int = (await session.execute(_INSERT_RUN, values)).scalar_one()
     if actions:
         rows = [
@@ -159,6 +167,20 @@ async def open_run(session: WriteSession, new: NewRun, actions: Sequence[Planned
         ]
         await session.execute(_INSERT_ACTION, rows)
     return run_id
+
+
+async def abandon(session: WriteSession, card: CardKey) -> None:
+    """Close what is open of the card's runs: they were cut off, and nobody goes on with them."""
+    await session.execute(_ABANDON_RUNS, card._asdict())
+
+
+async def making(session: ReadSession, portal_id: int, claims: Iterable[int], *, since: datetime) -> bool:
+    """Whether an open run has cards left to make for people with these claims; one that died may have begun to.
+
+    Runs from before `since` no longer count, whatever became of them.
+    """
+    values = {"portal_id": portal_id, "claims": [str(one) for one in claims], "since": since}
+    return bool(await session.scalar(_MAKING, values))
 
 
 async def close_run(

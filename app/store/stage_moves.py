@@ -13,6 +13,8 @@ from app.store.cards import CardKey
 from app.store.database import ReadSession, WriteSession
 from app.store.models import StageMoveRow
 from app.store.records import Record
+from app.store.stage_stays import alone, follow
+from app.store.stale_reactions import ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,21 @@ _RECORD = Record(StageMove, StageMoveRow)
 
 
 async def keep(session: WriteSession, moves: Sequence[StageMove]) -> list[StageMove]:
-    """Keep the moves; those that were not known yet, by their number."""
+    """Keep the moves, and the stays between them; those that were not known yet, by their number.
+
+    All of one portal, and all of leads or all of deals.
+    """
     if not moves:
         return []
+    of = moves[0].portal_id, moves[0].entity_type_id
+    await alone(session, *of)
     rows = [{name: getattr(move, name) for name in _RECORD.names} for move in moves]
     statement = insert(StageMoveRow).values(rows).on_conflict_do_nothing().returning(StageMoveRow.history_id)
     new = set((await session.scalars(statement)).all())
+    if new:
+        changed = [move.card_id for move in moves if move.history_id in new]
+        await follow(session, *of, changed)
+        await ask(session, of[0], [(of[1], card_id) for card_id in changed])
     return [move for move in moves if move.history_id in new]
 
 

@@ -6,8 +6,9 @@ queue. A periodic task takes what is due and appends it to the journal in the sa
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.cards import CardKey
@@ -35,15 +36,32 @@ class Timer:
         return CardKey(self.portal_id, self.entity_type_id, self.card_id)
 
 
+CLOCK: Final = "clock"
+"""The reason of the one timer that a running clock of a first response has."""
+_COMPANY: Final = 4
 _RECORD = Record(Timer, TimerRow)
 _KEY = (TimerRow.portal_id, TimerRow.entity_type_id, TimerRow.card_id, TimerRow.reason)
 
 
-async def set_timer(session: WriteSession, card: CardKey, *, reason: str, due_at: datetime, lane: int = 1) -> None:
-    """Set the timer, in place of the card's earlier one for this reason, fired or not."""
+async def set_timer(
+    session: WriteSession,
+    card: CardKey,
+    *,
+    reason: str,
+    due_at: datetime,
+    lane: int = 1,
+    unless_due: datetime | None = None,
+) -> None:
+    """Set the timer, in place of the card's earlier one for this reason, fired or not.
+
+    With `unless_due` an earlier one that is due by then and has not fired stays.
+    """
     values = {"due_at": due_at, "lane": lane}
     statement = insert(TimerRow).values(card._asdict() | values | {"reason": reason})
-    await session.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=values | {"fired_at": None}))
+    where = None if unless_due is None else or_(TimerRow.fired_at.is_not(None), TimerRow.due_at > unless_due)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=list(_KEY), set_=values | {"fired_at": None}, where=where)
+    )
 
 
 async def cancel(session: WriteSession, card: CardKey, *, reason: str | None = None) -> None:
@@ -54,6 +72,12 @@ async def cancel(session: WriteSession, card: CardKey, *, reason: str | None = N
         TimerRow.card_id == card.card_id,
     )
     await session.execute(statement if reason is None else statement.where(TimerRow.reason == reason))
+
+
+async def hasten(session: WriteSession, portal_id: int, *, reason: str, now: datetime) -> None:
+    """What kept the portal's cards waiting is over: their timers for this reason are due."""
+    waiting = (TimerRow.portal_id == portal_id, TimerRow.reason == reason, TimerRow.fired_at.is_(None))
+    await session.execute(update(TimerRow).where(*waiting, TimerRow.due_at > now).values(due_at=now))
 
 
 async def take_due(session: WriteSession, *, now: datetime, limit: int = 500) -> list[Timer]:
@@ -71,5 +95,6 @@ async def take_due(session: WriteSession, *, now: datetime, limit: int = 500) ->
 
 
 async def waiting(session: ReadSession) -> int:
-    """How many timers have not fired."""
-    return await session.scalar(select(func.count()).select_from(TimerRow).where(TimerRow.fired_at.is_(None))) or 0
+    """How many leads and deals are to be looked at again soon: a running clock may take hours, and does not count."""
+    soon = (TimerRow.fired_at.is_(None), TimerRow.reason != CLOCK, TimerRow.entity_type_id != _COMPANY)
+    return await session.scalar(select(func.count()).select_from(TimerRow).where(*soon)) or 0

@@ -24,3 +24,8 @@ async def portal(database, box):
 @pytest.fixture
 def lead(portal) -> CardKey:
     return CardKey(portal.id, 1, 17)
+
+
+@pytest.fixture
+def portal_id(portal) -> int:
+    return portal.id

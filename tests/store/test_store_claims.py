@@ -4,12 +4,17 @@ import asyncio
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from app.store.claims import Claimed, Claims
-from app.store.database import Database
+from app.store.database import Database, DatabaseAway
 
 pytestmark = pytest.mark.anyio
 
+_END_CLAIMS = text("""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'ogon-claims' AND datname = current_database()
+""")
 ANNA, OLEG = "+79123456789", "oleg@zavod.example"
 
 
@@ -89,3 +94,15 @@ async def test_a_dead_holder_holds_nothing(database: Database, database_conninfo
                 pass
         async with dead.held(1, [ANNA]):
             pass
+
+
+async def test_a_claim_that_went_with_its_connection_is_known_to_be_lost(database: Database) -> None:
+    async with Claims(database.conninfo) as claims, claims.held(1, [ANNA]) as claim:
+        await claims.make_sure(claim)
+        async with database.writing() as session:
+            await session.execute(_END_CLAIMS)
+        with pytest.raises(DatabaseAway):
+            await claims.make_sure(claim)
+        async with claims.held(1, [OLEG]):
+            with pytest.raises(Claimed):
+                await claims.make_sure(claim)

@@ -1,0 +1,201 @@
+"""What keeps clocks right behind the scenes: cards asked for anew, hints of contacts, and requests read in one go."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from app.domain.activity_kind import Activity, ActivityKind
+from app.domain.ruleset import DEFAULT
+from app.pipeline.recomputing import place_of, recompute
+from app.store import activities, card_origins, contact_hints, owner_changes, stale_reactions
+from app.store.card_origins import Origin
+from app.store.cards import CardKey
+from app.store.database import Database
+from app.store.owner_changes import SeenOwner
+from app.store.requests import gather
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 8, 21, 9, 0, tzinfo=UTC)
+LEAD = 1
+MINUTE = timedelta(minutes=1)
+TALKED = Activity(
+    activity_id=1,
+    kind=ActivityKind.MEETING,
+    provider="CRM_MEETING",
+    direction=None,
+    completed=True,
+    owner_type_id=LEAD,
+    owner_id=7,
+    responsible_id=12,
+    author_id=12,
+    created_at=NOW,
+    start_at=NOW,
+    end_at=NOW,
+    updated_at=NOW,
+    happened=True,
+)
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """What is sent to the database meanwhile."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection, _cursor, statement, parameters, *_rest) -> None:
+        sent.append((statement, parameters))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def asked(database: Database) -> list[CardKey]:
+    async with database.writing() as session:
+        return await stale_reactions.take(session)
+
+
+# --- cards asked for anew
+
+
+async def test_what_comes_while_a_card_is_worked_off_is_asked_for_once_more(database: Database, portal_id: int) -> None:
+    card = CardKey(portal_id, LEAD, 7)
+    async with database.writing() as session:
+        await stale_reactions.ask(session, portal_id, [(LEAD, 7), (LEAD, 7), (4, 7)])
+
+    async def asks() -> None:
+        async with database.writing() as session:
+            await stale_reactions.ask(session, portal_id, [(LEAD, 7)])
+
+    async with database.writing() as session:
+        assert await stale_reactions.take(session) == [card], "once, and no company"
+        coming = asyncio.create_task(asks())
+        _, waiting = await asyncio.wait([coming], timeout=0.2)
+        assert waiting, "who asks waits for the end of what did not see what he brings"
+    await coming
+    assert await asked(database) == [card]
+    assert await asked(database) == []
+
+
+async def test_what_a_dead_worker_had_taken_is_there_again(database: Database, portal_id: int) -> None:
+    async with database.writing() as session:
+        await stale_reactions.ask(session, portal_id, [(LEAD, 7)])
+    async with database.writing() as session:
+        assert len(await stale_reactions.take(session)) == 1
+        await session.rollback()
+    assert await asked(database) == [CardKey(portal_id, LEAD, 7)]
+
+
+# --- hints of contacts
+
+
+async def test_a_hint_settles_is_taken_once_and_tried_again_in_a_minute(database: Database, portal_id: int) -> None:
+    async with database.writing() as session:
+        await _running_clock(session, portal_id)
+        await contact_hints.note(session, [(portal_id, 880), (portal_id, 880)])
+        await session.execute(text("UPDATE contact_hints SET asked_at = :now"), {"now": NOW})
+
+    async def taken(now: datetime) -> list[tuple[int, int]]:
+        async with database.writing() as session:
+            return await contact_hints.take(session, now=now, settle=timedelta(seconds=2))
+
+    assert await taken(NOW + timedelta(seconds=1)) == [], "the rest of its burst may still come"
+    at = NOW + timedelta(seconds=3)
+    assert await taken(at) == [(portal_id, 880)]
+    assert await taken(at) == []
+    again = at + MINUTE + timedelta(seconds=1)
+    assert await taken(again) == [(portal_id, 880)], "whoever had it did not come back"
+    async with database.writing() as session:
+        await contact_hints.done(session, portal_id, [880], taken=at)
+    third = again + MINUTE + timedelta(seconds=1)
+    assert await taken(third) == [(portal_id, 880)], "done with an earlier try is not done"
+    async with database.writing() as session:
+        await contact_hints.done(session, portal_id, [880], taken=third)
+    assert await taken(third + MINUTE * 2) == []
+
+
+async def test_what_we_made_ourselves_is_no_hint_and_without_a_clock_none_is_read(
+    database: Database, portal_id: int
+) -> None:
+    later = datetime.now(UTC) + MINUTE
+    async with database.writing() as session:
+        await contact_hints.note(session, [(portal_id, 880)])
+        assert await contact_hints.take(session, now=later, settle=timedelta()) == [], "no clock runs"
+        await _running_clock(session, portal_id)
+        await contact_hints.ours(session, portal_id, [881])
+        await contact_hints.note(session, [(portal_id, 881), (portal_id, 882)])
+        assert await contact_hints.take(session, now=later, settle=timedelta()) == [(portal_id, 882)]
+
+
+async def _running_clock(session, portal_id: int) -> None:
+    await session.execute(
+        text("""
+            INSERT INTO reactions (portal_id, entity_type_id, card_id, arrived_at, made_from_call, running, target,
+                                   minutes, state, met, missing, doubtful, computed_at)
+            VALUES (:portal, 1, 7, :now, false, true, 'hot', 15, 'waiting', 'unknown', '[]', '[]', :now)
+        """),
+        {"portal": portal_id, "now": NOW},
+    )
+
+
+# --- many cards, and a long history of others
+
+
+async def _cards(database: Database, portal_id: int, ids: range) -> list[CardKey]:
+    async with database.writing() as session:
+        await card_origins.note(session, portal_id, LEAD, [Origin(one, NOW, None) for one in ids])
+        await owner_changes.note(session, portal_id, LEAD, [SeenOwner(one, 12, NOW, NOW) for one in ids])
+        held = [replace(TALKED, activity_id=one, owner_id=one, bindings=((LEAD, one),)) for one in ids]
+        await activities.keep(session, portal_id, held)
+    return [CardKey(portal_id, LEAD, one) for one in ids]
+
+
+async def test_any_number_of_requests_is_read_in_one_statement(database: Database, portal_id: int) -> None:
+    cards = await _cards(database, portal_id, range(1, 121))
+    for count in (1, 120):
+        with statements(database) as sent:
+            async with database.reading() as session:
+                found = await gather(session, portal_id, cards[:count])
+        assert sum("WITH asked" in one for one, _ in sent) == 1
+        assert list(found) == cards[:count]
+        assert all(len(one.request.card.contacts) == len(one.request.card.owners) == 1 for one in found.values())
+
+
+async def test_to_work_a_card_out_costs_the_same_whatever_the_history_of_others(
+    database: Database, portal_id: int
+) -> None:
+    (card,) = await _cards(database, portal_id, range(7, 8))
+
+    async def cost() -> tuple[int, float]:
+        """Statements, and rows looked at to gather the card."""
+        async with database.writing() as session:
+            place = await place_of(session, portal_id, live=True, now=NOW, targets=DEFAULT.targets)
+            with statements(database) as sent:
+                await recompute(session, place, [card], now=NOW + MINUTE)
+            (read,) = [one for one in sent if "WITH asked" in one[0]]
+            connection = await session.connection()
+            told = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {read[0]}", read[1])
+            return len(sent), _rows(told.scalar_one()[0]["Plan"])
+
+    alone, _ = await cost()
+    await _cards(database, portal_id, range(1000, 3000))
+    async with database.writing() as session:
+        await session.execute(text("ANALYZE"))
+    crowded, rows = await cost()
+    assert crowded == alone
+    assert rows < 100, "of two thousand cards with an activity each"
+
+
+def _rows(plan: dict[str, Any]) -> float:
+    """Rows that a step of the plan and those below it looked at."""
+    own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    return own * plan["Actual Loops"] + sum(_rows(below) for below in plan.get("Plans", ()))
