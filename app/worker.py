@@ -1,6 +1,6 @@
 """The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers,
-sweep the portals, judge open cards again by new rules, have some rejections looked at twice, try drafts of rules on
-recorded cards, delete what is too old.
+sweep the portals, know their people, judge open cards again by new rules, have some rejections looked at twice, try
+drafts of rules on recorded cards, delete what is too old.
 
 Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
 `app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
@@ -9,6 +9,7 @@ that stands still looks like a quiet day.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +18,16 @@ import structlog
 
 from app.bitrix24.client import READ_TIMEOUT
 from app.pipeline.connections import Connections
+from app.pipeline.contacts import Contacts
 from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, CardQueue, open_queue
+from app.pipeline.lease import Lease
 from app.pipeline.process import Process
+from app.pipeline.recomputing import Recomputing
 from app.pipeline.replay import Replayer
 from app.pipeline.second_looks import SecondLooks
+from app.pipeline.segment_round import SegmentRound
 from app.pipeline.sweeper import Sweeper, SweepPlan
+from app.pipeline.team_watch import TeamWatch
 from app.pipeline.usage import UsageCount
 from app.settings import Settings
 from app.store import effects, journal, portals, rejudging, timers
@@ -49,11 +55,15 @@ class Rhythm:
     settle: float = 0.4
     dispatch: float = 0.1
     timers: float = 1.0
+    contacts: float = 0.5
+    reactions: float = 1.0
     recovery: float = 10.0
     sweep: float = 2.0
     usage: float = 5.0
+    team: float = 30.0
     rejudging: float = 1.0
     second_looks: float = 300.0
+    segments: float = 300.0
     effects: float = 300.0
     replays: float = 1.0
     tidy: float = 60.0
@@ -67,30 +77,48 @@ class Rhythm:
 STEADY = Rhythm()
 
 
-async def run_worker(settings: Settings, database: Database, *, rhythm: Rhythm = STEADY) -> None:
-    """Work until cancelled; then finish or hand back what is under way within about ten seconds."""
+async def run_worker(
+    settings: Settings, database: Database, *, rhythm: Rhythm = STEADY, clock: Callable[[], datetime] | None = None
+) -> None:
+    """Work until cancelled; then finish or hand back what is under way within about ten seconds.
+
+    `clock` tells what time it is to whoever reckons in working time and days; a story may be told faster.
+    """
+    now = clock or _now
+    # Ours for less long than the others wait: who was silent for so long must not find out too late.
+    lease = Lease(rhythm.stalled - rhythm.heartbeat, clock=time.monotonic)
     async with (
-        Connections(database, secret_box(settings), clock=_now, read_timeout=rhythm.silence) as connections,
+        Connections(
+            database, secret_box(settings), clock=now, read_timeout=rhythm.silence, epoch=lease.number
+        ) as connections,
         Claims(database.conninfo) as claims,
     ):
-        process = Process(database, connections, claims, live=settings.mode == "live", clock=_now)
-        sweeper = Sweeper(database, connections, _sweep_plan(settings), now=_now)
-        usage = UsageCount(database, connections, now=_now)
+        process = Process(database, connections, claims, live=settings.mode == "live", clock=now)
+        sweeper = Sweeper(database, connections, _sweep_plan(settings), now=now)
+        usage = UsageCount(database, connections, now=now)
+        watch = TeamWatch(database, connections, now=now)
         replayer = Replayer(database)
-        looks = SecondLooks(database, connections, settings.second_looks_per_week, now=_now, seed=_lot)
+        contacts = Contacts(database, connections, now, timedelta(seconds=rhythm.contacts))
+        recomputing = Recomputing(database, live=settings.mode == "live")
+        looks = SecondLooks(database, connections, settings.second_looks_per_week, now=now, seed=_lot)
         async with (
-            open_queue(database.conninfo, process.judge) as queue,
+            open_queue(database.conninfo, process.judge, lease) as queue,
             sweeper,
             usage,
             asyncio.TaskGroup() as group,
         ):
             group.create_task(_consume_all(queue, database, settings, rhythm))
             group.create_task(_every(rhythm.dispatch, "dispatcher", lambda: _dispatch(database, rhythm)))
-            group.create_task(_every(rhythm.timers, "timers", lambda: _fire_timers(database)))
+            group.create_task(_every(rhythm.timers, "timers", lambda: _fire_timers(database, now())))
+            group.create_task(_every(rhythm.contacts, "contacts", contacts.step))
+            group.create_task(_every(rhythm.reactions, "reactions", lambda: recomputing.step(now=now())))
             group.create_task(_every(rhythm.recovery, "recovery", lambda: _recover(queue, database, rhythm)))
             group.create_task(_every(rhythm.usage, "usage", usage.write))
+            group.create_task(_every(rhythm.team, "team", watch.step))
             group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
             group.create_task(_every(rhythm.second_looks, "second looks", looks.step))
+            if settings.mode == "live":
+                group.create_task(_every(rhythm.segments, "segments", SegmentRound(database, _now).step))
             group.create_task(_every(rhythm.effects, "effects", lambda: _tell_effects(database)))
             group.create_task(_every(rhythm.replays, "replays", replayer.step))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))
@@ -144,9 +172,9 @@ async def _dispatch(database: Database, rhythm: Rhythm) -> None:
         await dispatch(session, settle=timedelta(seconds=rhythm.settle))
 
 
-async def _fire_timers(database: Database) -> None:
+async def _fire_timers(database: Database, now: datetime) -> None:
     async with database.writing() as session:
-        due = await timers.take_due(session, now=_now())
+        due = await timers.take_due(session, now=now)
         await journal.append(
             session,
             [

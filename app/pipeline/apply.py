@@ -7,25 +7,31 @@ and the next run finishes it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from datetime import datetime
+from typing import Any, Final, assert_never
 
 from app.bitrix24.client import Lane, PortalClient
-from app.bitrix24.errors import NotFound, Permanent
+from app.bitrix24.errors import Late, NotFound, Permanent
 from app.domain.actions import (
+    ORIGINATOR,
     Action,
     AddComment,
     AddTodo,
+    AssignItem,
     CompleteTodo,
     CreateItem,
     MoveItem,
+    Notify,
     SetRows,
     UpdateItem,
     resolve,
 )
 from app.domain.snapshot import Entity
 from app.errors import OgonError
+from app.pipeline.reads import REFUSALS
 from app.store.runs import FinishedAction
 
 _TIMELINE_TYPES = {Entity.LEAD: "lead", Entity.DEAL: "deal", Entity.CONTACT: "contact", Entity.COMPANY: "company"}
@@ -44,6 +50,32 @@ class Applied:
     error: Exception | None = None
 
 
+class CardMoved(OgonError):  # noqa: N818 - as above
+    """Somebody moved the card, or gave it to somebody, while our own write had to wait: it is judged anew."""
+
+    def __init__(self) -> None:
+        super().__init__("The card was moved or given away while our own write had to wait; it is judged anew.")
+
+
+FRESH_SECONDS: Final = 60.0
+"""A move or a new owner that goes out later than this after the card was read is preceded by another look."""
+_STAGE: Final = ("stageId", "categoryId", "movedTime", "movedBy")
+_OWNER: Final = ("assignedById",)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The card as the plan's maker saw it, and when it was asked for."""
+
+    card: Mapping[str, Any]
+    read_at: datetime
+    clock: Callable[[], datetime]
+
+    def age(self) -> float:
+        """Seconds."""
+        return (self.clock() - self.read_at).total_seconds()
+
+
 Between = Callable[[Sequence[FinishedAction], Sequence[str]], Awaitable[None]]
 """Writes down, in one transaction, how a wave ended and which actions go out next."""
 
@@ -56,13 +88,15 @@ def waves(actions: Sequence[Action]) -> list[tuple[Action, ...]]:
     return [*creates, *([between] if between else []), *moves]
 
 
-async def apply(client: PortalClient, actions: Sequence[Action], *, between: Between, lane: Lane) -> Applied:
+async def apply(
+    client: PortalClient, actions: Sequence[Action], *, between: Between, lane: Lane, sight: Sight
+) -> Applied:
     """Carry out `actions`, whose first wave is already recorded as started. Raises nothing of the portal's.
 
     After the first failure the wave is finished, and nothing further goes out. An action whose outcome is unknown
     stays recorded as started: the next run settles it before it plans.
     """
-    hand = _Hand(client, lane)
+    hand = _Hand(client, lane, sight)
     made: dict[str, int] = {}
     finished: tuple[FinishedAction, ...] = ()
     for number, wave in enumerate(waves(actions)):
@@ -70,12 +104,18 @@ async def apply(client: PortalClient, actions: Sequence[Action], *, between: Bet
             await between(finished, [action.key for action in wave])
         ended = await asyncio.gather(*(_one(hand, action, made) for action in wave), return_exceptions=True)
         finished = tuple(item for item in map(_finished, wave, ended) if item is not None)
-        for error in ended:
+        for action, error in zip(wave, ended, strict=True):
             if isinstance(error, Exception):
-                return Applied(finished, error)
-            if isinstance(error, BaseException):
+                if not _only_untold(action, error):
+                    return Applied(finished, error)
+            elif isinstance(error, BaseException):
                 raise error
     return Applied(finished)
+
+
+def _only_untold(action: Action, error: Exception) -> bool:
+    """Whether a person was not told, and nothing else: the reason stands with the action, and the card goes on."""
+    return isinstance(action, Notify) and isinstance(error, (*REFUSALS, WriteIgnored))
 
 
 def _finished(action: Action, ended: dict[str, Any] | BaseException) -> FinishedAction | None:
@@ -116,9 +156,10 @@ async def _one(hand: "_Hand", action: Action, made: dict[str, int]) -> dict[str,
 class _Hand:
     """Turns one action into one REST call, with a look for writes whose outcome may be unknown."""
 
-    def __init__(self, client: PortalClient, lane: Lane) -> None:
+    def __init__(self, client: PortalClient, lane: Lane, sight: Sight | None = None) -> None:
         self._client = client
         self._lane = lane
+        self._sight = sight
 
     async def carry_out(self, action: Action, made: Mapping[str, int]) -> dict[str, Any]:
         match action:
@@ -129,6 +170,8 @@ class _Hand:
                 return {}
             case MoveItem():
                 return await self._move(action)
+            case AssignItem():
+                return await self._assign(action)
             case SetRows(_, entity, item_id, rows):
                 owner = {"ownerType": _ROW_OWNERS[entity], "ownerId": resolve(item_id, made)}
                 await self._call("crm.item.productrow.set", {**owner, "productRows": list(rows)}, once=True)
@@ -139,6 +182,8 @@ class _Hand:
                 return await self._todo(action)
             case CompleteTodo(_, activity_id):
                 return await self._complete(activity_id)
+            case Notify():
+                return await self._notify(action)
             case _:
                 assert_never(action)
 
@@ -166,22 +211,50 @@ class _Hand:
         return {"id": int(items[0]["id"])} if items else None
 
     async def _update(
-        self, entity: Entity, item_id: int, fields: Mapping[str, Any], *, once: bool = False
+        self,
+        entity: Entity,
+        item_id: int,
+        fields: Mapping[str, Any],
+        *,
+        once: bool = False,
+        within: float | None = None,
     ) -> dict[str, Any]:
         params = {"entityTypeId": int(entity), "id": item_id, "fields": dict(fields), "useOriginalUfNames": "Y"}
-        return (await self._call("crm.item.update", params, once=once))["item"]
+        return (await self._call("crm.item.update", params, once=once, within=within))["item"]
 
     async def _move(self, action: MoveItem) -> dict[str, Any]:
         fields: dict[str, Any] = {"stageId": action.stage}
         if action.pipeline is not None:
             fields["categoryId"] = action.pipeline
-        item = await self._update(action.entity, action.item_id, fields, once=True)
+        item = await self._fresh(action.entity, action.item_id, fields)
         if str(item.get("stageId", action.stage)) != action.stage:
             raise WriteIgnored(
                 f"The portal did not move the card to stage {action.stage}: it stands in {item['stageId']}. Look for a "
                 "robot or a right that holds it there, then replay the card."
             )
         return {"stage": action.stage}
+
+    async def _assign(self, action: AssignItem) -> dict[str, Any]:
+        item = await self._fresh(action.entity, action.item_id, {"assignedById": action.user})
+        if str(item.get("assignedById", action.user)) != str(action.user):
+            raise WriteIgnored(
+                f"The portal did not give the card to user {action.user}: it stays with user {item['assignedById']}. "
+                "Look for a robot or a right in the way, and whether that user still works, then replay the card."
+            )
+        return {"user": action.user, "updated_time": item.get("updatedTime")}
+
+    async def _fresh(self, entity: Entity, item_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The card after a write of what people set, too; they had no time to do so unseen. Raises CardMoved."""
+        age = self._sight.age() if self._sight else 0.0
+        theirs = _OWNER if "assignedById" in fields else _STAGE
+        while True:
+            if age < FRESH_SECONDS:
+                with contextlib.suppress(Late):
+                    return await self._update(entity, item_id, fields, once=True, within=FRESH_SECONDS - age)
+            card = await self._client.load(entity, item_id, lane=self._lane)
+            if self._sight and any(card.get(name) != self._sight.card.get(name) for name in theirs):
+                raise CardMoved
+            age = 0.0
 
     async def _comment(self, action: AddComment, item_id: int) -> dict[str, Any]:
         async def look() -> Any | None:
@@ -237,12 +310,31 @@ class _Hand:
             return {"gone": True}
         return {}
 
-    async def _call(self, method: str, params: Mapping[str, Any], *, once: bool = False) -> Any:
+    async def _notify(self, action: Notify) -> dict[str, Any]:
+        # Said twice it is there once: a notification takes the place of the one with its tag. With a webhook tags
+        # count only beside a CLIENT_ID of our own (chats/notifications/im-notify-system-add).
+        params = {
+            "USER_ID": action.user,
+            "MESSAGE": action.text,
+            "TAG": action.tag,
+            "SUB_TAG": action.tag.rpartition(":")[0],
+            "CLIENT_ID": ORIGINATOR,
+        }
+        answer = await self._call("im.notify.system.add", params)
+        if not answer:
+            raise WriteIgnored(
+                f"The portal did not notify user {action.user}: look whether this user is still there and active."
+            )
+        return {"id": int(answer)}
+
+    async def _call(
+        self, method: str, params: Mapping[str, Any], *, once: bool = False, within: float | None = None
+    ) -> Any:
         """`once` for what people set, too: had the first try come through, a second could undo what they did since.
 
         The run then fails, and the next one reads the card anew.
         """
-        return await self._client.call(method, params, lane=self._lane, once=once)
+        return await self._client.call(method, params, lane=self._lane, once=once, within=within)
 
 
 def _timeline_owner(entity: Entity, item_id: int) -> dict[str, Any]:

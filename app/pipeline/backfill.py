@@ -1,12 +1,12 @@
 """The backfill of one portal: what happened before we came, read from its history into our own tables.
 
-Called by `ogon backfill`. Activities, calls and stage moves since a day, and whose the cards are as of now; in the
-background lane, so that cards go first, and in pages by id. Each page's rows and its cursor are one transaction: a
-crash at any instruction repeats rows at worst, and the next call goes on from there. The cursors are its own: the
-sweep's are left alone. It judges nothing and writes nothing to the portal.
+Called by `ogon backfill`. Activities, calls, proposals, invoices and stage moves since a day, and whose the cards are
+as of now; in the background lane, so that cards go first, and in pages by id. Each page's rows and its cursor are one
+transaction: a crash at any instruction repeats rows at worst, and the next call goes on from there. The cursors are its
+own: the sweep's are left alone. It judges nothing and writes nothing to the portal.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,15 +15,21 @@ from app.bitrix24.client import PortalClient
 from app.bitrix24.errors import Bitrix24Error
 from app.domain.activity_kind import FIELDS, activity_of, call_of
 from app.domain.difference import link
+from app.domain.figures import LISTED
+from app.domain.snapshot import Entity
 from app.pipeline import portal_lists
+from app.pipeline.card import listed
+from app.pipeline.counting import count_changes
+from app.pipeline.papers import params_of, read_papers
 from app.pipeline.portal_lists import CALLS
 from app.pipeline.reads import REFUSALS, together
 from app.pipeline.sweep_round import BACKGROUND, Found, Watch, identity, moment
-from app.pipeline.sweep_sources import DEAL, LEAD, Row, stage_move
-from app.store import activities, cursors, histories, owner_changes, stage_moves
+from app.pipeline.sweep_sources import DEAL, LEAD, Row, note_origins, stage_move
+from app.store import activities, card_figures, cursors, histories, owner_changes, papers, stage_moves
 from app.store.cursors import Cursor
 from app.store.database import Database, WriteSession
 from app.store.owner_changes import SeenOwner
+from app.store.papers import PaperKind
 
 _CHUNK: Final = 500
 """Rows to a transaction."""
@@ -46,7 +52,8 @@ class _Past:
     """One list of the portal's past. `name` is the sweep's source that goes on where this one ends.
 
     `time`: the field by which rows are wanted; without one, all are. `history`: which of `store.histories` is whole
-    once it is read; owners are not in it, since their past is nowhere to be read.
+    once it is read; owners are not in it, since their past is nowhere to be read. `complete` asks for what the list
+    does not print.
     """
 
     name: str
@@ -56,6 +63,7 @@ class _Past:
     id_name: str = "ID"
     time: str | None = None
     history: str | None = None
+    complete: Callable[[Filling, Sequence[Row]], Awaitable[Sequence[Row]]] | None = None
 
 
 async def backfill(filling: Filling) -> tuple[Found, ...]:
@@ -68,6 +76,7 @@ async def backfill(filling: Filling) -> tuple[Found, ...]:
         for past in _PASTS:
             found.append(Found(past.name))
             group.create_task(_guarded(filling, past, found[-1]))
+    await count_changes(filling.database, filling.portal_id)
     return tuple(found)
 
 
@@ -127,6 +136,8 @@ async def _begin(filling: Filling, past: _Past) -> Cursor:
 
 async def _keep(filling: Filling, past: _Past, rows: Sequence[Row], cursor: Cursor, began: datetime) -> Cursor:
     cursor = replace(cursor, position=identity(rows[-1]), moved_at=filling.now())
+    if past.complete is not None:
+        rows = await past.complete(filling, rows)
     async with filling.database.writing() as session:
         await past.keep(filling, session, rows, began)
         await cursors.save(session, cursor)
@@ -166,7 +177,10 @@ def _owners_of(entity_type_id: int) -> Callable[[Filling, WriteSession, Sequence
             SeenOwner(identity(row), link(row.get("assignedById")), moment(row.get("updatedTime")), began)
             for row in rows
         ]
+        await note_origins(session, filling.portal_id, entity_type_id, rows)
         await owner_changes.note(session, filling.portal_id, entity_type_id, seen)
+        stands = [listed(Entity(entity_type_id), row, began) for row in rows]
+        await card_figures.listed(session, filling.portal_id, entity_type_id, stands)
 
     return keep
 
@@ -184,10 +198,30 @@ def _cards(entity_type_id: int, name: str) -> tuple[_Past, _Past]:
         _Past(
             name=f"{name}.owners",
             method="crm.item.list",
-            params={"entityTypeId": entity_type_id, "select": ["id", "assignedById", "updatedTime"]},
+            params={"entityTypeId": entity_type_id, "select": list(LISTED[Entity(entity_type_id)])},
             keep=_owners_of(entity_type_id),
             id_name="id",
         ),
+    )
+
+
+def _papers(kind: PaperKind, history: str) -> _Past:
+    async def complete(filling: Filling, rows: Sequence[Row]) -> Sequence[Row]:
+        made = await read_papers(filling.client, filling.database, filling.portal_id, kind, rows)
+        return [{**row, "paper": paper} for row, paper in zip(rows, made, strict=True)]
+
+    async def keep(filling: Filling, session: WriteSession, rows: Sequence[Row], _began: datetime) -> None:
+        await papers.keep(session, filling.portal_id, kind, [row["paper"] for row in rows])
+
+    return _Past(
+        name=f"{kind}.new",
+        method="crm.item.list",
+        params=params_of(kind),
+        keep=keep,
+        id_name="id",
+        time="createdTime",
+        history=history,
+        complete=complete,
     )
 
 
@@ -201,6 +235,8 @@ _PASTS: Final = (
         history=histories.ACTIVITIES,
     ),
     _Past(name="call.new", method=CALLS, params={}, keep=_calls, time="CALL_START_DATE", history=histories.CALLS),
+    _papers("quote", histories.QUOTES),
+    _papers("invoice", histories.INVOICES),
     *_cards(LEAD, "lead"),
     *_cards(DEAL, "deal"),
 )

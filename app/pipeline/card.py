@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.actions import MoveItem, Plan
+from app.domain import figures
+from app.domain.actions import AssignItem, MoveItem, Plan
 from app.domain.destination import place, semantics_of, stage_at
 from app.domain.difference import link
+from app.domain.figures import CardFigures
 from app.domain.messages import message_to_json
 from app.domain.snapshot import Entity, LeadSnapshot, PortalDictionary, RawCard, Snapshot
 from app.domain.verdict import DealVerdict, LeadVerdict, Verdict
@@ -29,18 +31,29 @@ class CardRef:
         """As the store names it."""
         return CardKey(self.portal_id, int(self.entity), self.card_id)
 
+    def address(self, domain: str) -> str:
+        """Where people open it in the portal of that domain."""
+        return f"https://{domain}/crm/{self.entity.name.lower()}/details/{self.card_id}/"
+
 
 def raw_card(snapshot: Snapshot) -> RawCard:
     """The judged card itself, as the portal printed it."""
     return snapshot.lead if isinstance(snapshot, LeadSnapshot) else snapshot.deal
 
 
+def owner_of(card: RawCard) -> int | None:
+    """Whose the card is; None is nobody's."""
+    return link(card.get("assignedById"))
+
+
 def after_moves(card: RawCard, plan: Plan) -> RawCard:
-    """The card as it stands once the plan's moves are made."""
+    """The card as it stands, and whose it is, once the plan is carried out."""
     for action in plan.actions:
         if isinstance(action, MoveItem):
             pipeline = {} if action.pipeline is None else {"categoryId": action.pipeline}
             card = {**card, "stageId": action.stage, **pipeline}
+        elif isinstance(action, AssignItem):
+            card = {**card, "assignedById": action.user}
     return card
 
 
@@ -59,7 +72,7 @@ def seen(entity: Entity, snapshot: Snapshot, dictionary: PortalDictionary) -> di
         "moved_by": raw.get("movedBy"),
         "updated_time": raw.get("updatedTime"),
         "updated_by": link(raw.get("updatedBy")),
-        "responsible": link(raw.get("assignedById")),
+        "responsible": owner_of(raw),
         "source": raw.get("sourceId") or (lead or {}).get("sourceId") or None,
         "close_date": _day(raw.get("closedate")),
     }
@@ -71,11 +84,11 @@ def card_values(entity: Entity, raw: RawCard, verdict: Verdict, dictionary: Port
     values: CardValues = {
         "title": str(raw.get("title") or ""),
         "stage_id": raw.get("stageId"),
-        "assigned_by_id": link(raw.get("assignedById")),
+        "assigned_by_id": owner_of(raw),
         "company_id": link(raw.get("companyId")),
-        "created_time": _time(raw.get("createdTime")),
-        "updated_time": _time(raw.get("updatedTime")),
-        "moved_time": _time(raw.get("movedTime")),
+        "created_time": time_of(raw.get("createdTime")),
+        "updated_time": time_of(raw.get("updatedTime")),
+        "moved_time": time_of(raw.get("movedTime")),
         "moved_by": link(raw.get("movedBy")),
         "why": message_to_json(verdict.why),
         "state": "open" if semantics_of(raw, stage) == "process" else "final",
@@ -89,7 +102,38 @@ def card_values(entity: Entity, raw: RawCard, verdict: Verdict, dictionary: Port
     return values
 
 
-def _time(printed: Any) -> datetime | None:
+def standing(
+    entity: Entity, left: RawCard, snapshot: Snapshot, dictionary: PortalDictionary, now: datetime
+) -> CardFigures:
+    """Where the card stands after a run that left it as `left`, for reports."""
+    raw, stands = raw_card(snapshot), place(entity, left)
+    moved = stands != place(entity, raw)
+    today = now.astimezone(dictionary.zone).date()
+    return figures.standing(
+        left,
+        semantics_of(left, stage_at(dictionary, entity, stands)),
+        source=seen(entity, snapshot, dictionary)["source"],
+        pipeline=stands[0],
+        # What the portal prints of a card that we have just closed is from before.
+        closed_on=today if moved else figures.closing_day(entity, left) or today,
+        seen_at=now,
+    )
+
+
+def listed(entity: Entity, row: RawCard, seen_at: datetime) -> CardFigures:
+    """Where a card stands as a list of the portal tells it, fields LISTED."""
+    return figures.standing(
+        row,
+        semantics_of(row, None),
+        source=str(row.get("sourceId") or "") or None,
+        pipeline=place(entity, row)[0],
+        closed_on=figures.closing_day(entity, row),
+        seen_at=seen_at,
+    )
+
+
+def time_of(printed: Any) -> datetime | None:
+    """A time as the portal prints it; None where it prints none."""
     try:
         return datetime.fromisoformat(str(printed)) if printed else None
     except ValueError:

@@ -143,6 +143,7 @@ def _optional_scopes() -> tuple[tuple[tuple[str, ...], Message], ...]:
     return (
         (("user", "user_basic", "user_brief"), message("names of people and heads of departments are not known")),
         (("department",), message("reviews go to the responsible person, not to the head of the department")),
+        (("calendar",), message("the portal's working hours are not known, only those set in Ogon")),
         (("catalog",), message("sections of products cannot be read, so rules by section stay undecided")),
         (("im",), message("nobody is notified in the messenger")),
         (("telephony",), message("calls do not count as a reaction")),

@@ -14,14 +14,17 @@ from typing import Generic, Self, TypeVar
 from pydantic import SecretStr
 
 from app.bitrix24.client import READ_TIMEOUT, PortalClient
+from app.domain.assignment import Pool
 from app.domain.messages import Say
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import Entity, PortalDictionary
 from app.pipeline.catalog import Catalog
 from app.pipeline.dictionaries import Dictionaries
 from app.pipeline.dictionary import read_dictionary
+from app.pipeline.reads import together
+from app.pipeline.team_reading import read_team
 from app.store import dictionary as kept_dictionary
-from app.store import dictionary_document, portals
+from app.store import dictionary_document, pools, portals, team
 from app.store.bucket import SharedBucket
 from app.store.database import Database
 from app.store.rules_in_force import rules_in_force
@@ -62,6 +65,7 @@ class Connection:
     _database: Database
     _dictionaries: Dictionaries
     _rules: Kept[Ruleset]
+    _pools: Kept[tuple[Pool, ...]]
     _clock: Callable[[], datetime]
 
     async def ruleset(self) -> Ruleset:
@@ -72,13 +76,25 @@ class Connection:
         async with self._database.reading() as session:
             return await rules_in_force(session, self.portal.id)
 
+    async def pools(self) -> tuple[Pool, ...]:
+        """The portal's open pools in the order in which they are asked, at most a second old."""
+        return await self._pools.get(self._read_pools)
+
+    async def _read_pools(self) -> tuple[Pool, ...]:
+        async with self._database.reading() as session:
+            return tuple(kept.pool for kept in await pools.live(session, self.portal.id))
+
     async def dictionary(self, *, refresh: bool = False) -> PortalDictionary:
         """At most an hour old; `refresh` after an unknown code."""
         get = self._dictionaries.refreshed if refresh else self._dictionaries.of
         return await get(self.portal.id, self._read)
 
     async def _read(self) -> PortalDictionary:
-        read = await read_dictionary(self.client)
+        async with together() as group:
+            words = group.create_task(read_dictionary(self.client))
+            people = group.create_task(read_team(self.client))
+        found = people.result()
+        read = replace(words.result(), heads=found.heads())
         for entity in Entity:
             self.client.expect(entity, frozenset(name for owner, name in read.fields if owner is entity))
         document = dictionary_document.to_json(read)
@@ -90,6 +106,7 @@ class Connection:
                 integration_user_id=read.integration_user_id,
                 time_zone=f"{self._clock().astimezone(read.zone):%z}",
             )
+            await team.keep(session, self.portal.id, found, read_at=self._clock())
         return read
 
 
@@ -97,13 +114,20 @@ class Connections:
     """All connections of this process; an async context that closes the clients."""
 
     def __init__(
-        self, database: Database, box: SecretBox, *, clock: Callable[[], datetime], read_timeout: float = READ_TIMEOUT
+        self,
+        database: Database,
+        box: SecretBox,
+        *,
+        clock: Callable[[], datetime],
+        read_timeout: float = READ_TIMEOUT,
+        epoch: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`read_timeout`: seconds that a portal may take to answer one request."""
+        """`read_timeout`: seconds that a portal may take to answer one request. `epoch`: see `PortalClient`."""
         self._database = database
         self._box = box
         self._clock = clock
         self._read_timeout = read_timeout
+        self._epoch = epoch
         self._dictionaries = Dictionaries(clock)
         self._open: dict[int, tuple[SecretStr, Connection]] = {}
         self._kept: dict[int, Kept[Connection]] = {}
@@ -161,7 +185,11 @@ class Connections:
             burst=portal.burst,
         )
         client = PortalClient(
-            webhook_url.get_secret_value(), bucket=bucket, read_timeout=self._read_timeout, on_rename=renamed
+            webhook_url.get_secret_value(),
+            bucket=bucket,
+            read_timeout=self._read_timeout,
+            on_rename=renamed,
+            epoch=self._epoch,
         )
         connection = Connection(
             portal,
@@ -170,6 +198,7 @@ class Connections:
             catalogue(portal.language).say,
             self._database,
             self._dictionaries,
+            Kept(_RULES_SECONDS, self._clock),
             Kept(_RULES_SECONDS, self._clock),
             self._clock,
         )

@@ -1,7 +1,7 @@
-"""Reads what a portal calls things: stages, enumerations, currencies, heads, industries, sources, its clock's zone.
+"""Reads what a portal calls things: stages, enumerations, currencies, industries, sources, its clock's zone.
 
-Called by `dictionaries.py` hourly and on an unknown code, and by `ogon portal check`. Must not judge anything.
-What an optional scope hides (people, currencies) is left out; what every judgement needs (stages, the
+Called by `connections.py` hourly and on an unknown code, with `team_reading.py`. Must not judge anything.
+What an optional scope hides (currencies) is left out; what every judgement needs (stages, the
 integration's own user) is an error.
 """
 
@@ -15,7 +15,6 @@ from app.bitrix24.lanes import Lane
 from app.domain.snapshot import Entity, PortalDictionary, Semantics, Stage
 from app.errors import OgonError
 from app.pipeline.custom_fields import CustomField, read_custom_fields
-from app.pipeline.people import read_heads
 from app.pipeline.portal_fields import FIELDED
 from app.pipeline.reads import every_row, mapping, number, optional, together
 
@@ -24,6 +23,8 @@ INDUSTRY: Final = "INDUSTRY"
 SOURCE: Final = "SOURCE"
 _LEAD_STAGES: Final = "STATUS"
 _DEAL_STAGES: Final = "DEAL_STAGE"
+_QUOTE_STAGES: Final = "QUOTE_STATUS"
+_INVOICE_STAGES: Final = "SMART_INVOICE_STAGE_"
 _SEMANTICS: Final[Mapping[str, Semantics]] = {
     "S": "success",
     "F": "failure",
@@ -41,7 +42,7 @@ class OwnerInactive(OgonError):  # noqa: N818 - says what is the case
 
 
 async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> PortalDictionary:
-    """The whole dictionary in one round of reads, further pages apart.
+    """The whole dictionary but the heads in one round of reads, further pages apart.
 
     Raises `OwnerInactive`, and `Bitrix24Error` when statuses or fields cannot be read at all.
     """
@@ -50,7 +51,6 @@ async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> 
         clock = group.create_task(optional(client.call("server.time", {}, lane=lane)))
         statuses = group.create_task(read_statuses(client, lane=lane))
         currencies = group.create_task(optional(read_currencies(client, lane=lane)))
-        heads = group.create_task(read_heads(client, lane=lane))
         fields = [group.create_task(read_custom_fields(client, entity, lane=lane)) for entity in FIELDED]
     owner = number(mapping(profile.result().result).get("ID"))
     if not owner:
@@ -63,9 +63,9 @@ async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> 
         enumerations=enumerations_of(custom),
         fields=frozenset((field.entity, field.name) for field in custom),
         rates=rates_of(currencies.result() or []),
-        heads=heads.result(),
         industries=names_of(statuses.result(), INDUSTRY),
         sources=names_of(statuses.result(), SOURCE),
+        paper_stages=paper_stages_of(statuses.result()),
     )
 
 
@@ -83,6 +83,15 @@ def stages_of(statuses: Iterable[Mapping[str, Any]]) -> tuple[Stage, ...]:
     """Stages of leads and deals among all directory items, in the portal's order."""
     found = (_stage(row) for row in statuses)
     return tuple(sorted((stage for stage in found if stage), key=lambda s: (s.entity, s.pipeline, s.sort)))
+
+
+def paper_stages_of(statuses: Iterable[Mapping[str, Any]]) -> dict[str, Semantics]:
+    """What stages of quotes and smart invoices mean, by code; invoices' codes name their pipeline."""
+    return {
+        str(row.get("STATUS_ID") or ""): _semantics(row)
+        for row in statuses
+        if str(row.get("ENTITY_ID")) == _QUOTE_STAGES or str(row.get("ENTITY_ID")).startswith(_INVOICE_STAGES)
+    }
 
 
 def names_of(statuses: Iterable[Mapping[str, Any]], directory: str) -> dict[str, str]:
@@ -132,18 +141,25 @@ def _stage(row: Mapping[str, Any]) -> Stage | None:
         entity, pipeline = Entity.DEAL, int(tail)
     else:
         return None
-    # SEMANTICS is null for work in progress; EXTRA alone tells an analysed failure from a plain one.
-    extra = str(mapping(row.get("EXTRA")).get("SEMANTICS") or "")
-    said = str(row.get("SEMANTICS") or extra)
     return Stage(
         entity=entity,
         pipeline=pipeline,
         code=str(row.get("STATUS_ID") or ""),
         name=str(row.get("NAME") or ""),
         sort=number(row.get("SORT")),
-        semantics=_SEMANTICS.get(said, "process"),
-        apology=extra == "apology",
+        semantics=_semantics(row),
+        # EXTRA alone tells an analysed failure from a plain one.
+        apology=_extra(row) == "apology",
     )
+
+
+def _semantics(row: Mapping[str, Any]) -> Semantics:
+    """SEMANTICS is null for work in progress, and missing where only EXTRA tells."""
+    return _SEMANTICS.get(str(row.get("SEMANTICS") or _extra(row)), "process")
+
+
+def _extra(row: Mapping[str, Any]) -> str:
+    return str(mapping(row.get("EXTRA")).get("SEMANTICS") or "")
 
 
 def _ratio(amount: object, count: object) -> Decimal | None:

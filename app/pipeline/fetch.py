@@ -55,7 +55,7 @@ async def fetch_lead(
 
     `catalog` is one kept between cards. Raises `CardGone`, `Bitrix24Error`.
     """
-    lead = await _card(client, Entity.LEAD, lead_id, lane)
+    lead = await fetch_card(client, Entity.LEAD, lead_id, lane)
     async with together() as group:
         company = group.create_task(_linked(client, Entity.COMPANY, lead.get("companyId"), lane))
         found = group.create_task(_lead_rows(catalog or Catalog(client), lead, ruleset, dictionary, lane))
@@ -77,7 +77,7 @@ async def fetch_deal(
     `today` is the date in the portal's zone. Raises `CardGone`, `Bitrix24Error`.
     """
     catalog = catalog or Catalog(client)
-    deal = await _card(client, Entity.DEAL, deal_id, lane)
+    deal = await fetch_card(client, Entity.DEAL, deal_id, lane)
     async with together() as group:
         company = group.create_task(_linked(client, Entity.COMPANY, deal.get("companyId"), lane))
         lead = group.create_task(_linked(client, Entity.LEAD, deal.get("leadId"), lane))
@@ -99,8 +99,11 @@ async def fetch_deal(
     )
 
 
-async def _card(client: PortalClient, entity: Entity, item_id: int, lane: Lane) -> RawCard:
-    """An event can overtake the save it tells of, so "not found" is looked at twice."""
+async def fetch_card(client: PortalClient, entity: Entity, item_id: int, lane: Lane) -> RawCard:
+    """One card. An event can overtake the save it tells of, so "not found" is looked at twice.
+
+    Raises `CardGone`, `Bitrix24Error`.
+    """
     try:
         return await client.load(entity, item_id, lane=lane)
     except NotFound:

@@ -5,6 +5,7 @@ retry of a coalesced job can hold the card's lock for ever (docs/adr/0002). Each
 the cards of a slow or dead one never take the places of another's.
 """
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ from pydantic import SecretStr
 from app.bitrix24.lanes import Lane
 from app.domain.snapshot import Entity
 from app.pipeline.card import CardRef
+from app.pipeline.lease import Lease
+from app.store.database import KEPT_ALIVE
 from app.store.queue import TASK, lane_of, queue_of
 
 HEARTBEAT_SECONDS = 5
 STALLED_SECONDS = 20
-GRACE_SECONDS = 8
+GRACE_SECONDS = 6
 # A released lock wakes nobody: the next job of the same card is found by polling.
 _POLL_SECONDS = 0.25
 # Short, since the pool tries to connect ever more rarely until it gives up; the next one who asks begins anew.
@@ -32,15 +35,17 @@ _CONNECT_SECONDS = 5
 
 _log = structlog.get_logger()
 
-Judge = Callable[[CardRef, Lane], Awaitable[None]]
+Judge = Callable[[CardRef, Lane, int | None], Awaitable[None]]
+"""Judges a card; the number is of the job that holds the card meanwhile."""
 
 
 class _Jobs(JobManager):
     """The library's own dealings with its tables, made so that a connection that breaks harms no card."""
 
-    def __init__(self, connector: PsycopgConnector) -> None:
+    def __init__(self, connector: PsycopgConnector, lease: Lease) -> None:
         super().__init__(connector)
         self.left: list[int] = []
+        self._lease = lease
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Take the job of a judged card off the queue.
@@ -59,8 +64,10 @@ class _Jobs(JobManager):
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Show that the worker lives. A failure must not end the loop that calls this: nobody would notice."""
+        began = time.monotonic()
         try:
             await super().update_heartbeat(worker_id)
+            self._lease.beat(began)
         except ConnectorException as error:
             _log.warning("a heartbeat could not be written", worker=worker_id, error=str(error))
 
@@ -103,22 +110,23 @@ class CardQueue:
 
 
 @asynccontextmanager
-async def open_queue(conninfo: SecretStr, judge: Judge) -> AsyncGenerator[CardQueue]:
-    """The queue with its one task, on a small pool of its own."""
+async def open_queue(conninfo: SecretStr, judge: Judge, lease: Lease) -> AsyncGenerator[CardQueue]:
+    """The queue with its one task, on a small pool of its own. `lease` is told of the heartbeats."""
     connector = PsycopgConnector(
         conninfo=conninfo.get_secret_value(),
         min_size=1,
         max_size=6,
         timeout=_POOL_SECONDS,
         reconnect_timeout=_POOL_SECONDS,
-        kwargs={"connect_timeout": _CONNECT_SECONDS, "application_name": "ogon-queue"},
+        kwargs={"connect_timeout": _CONNECT_SECONDS, "application_name": "ogon-queue", **KEPT_ALIVE},
     )
     app = App(connector=connector)
-    jobs = app.job_manager = _Jobs(connector)
+    jobs = app.job_manager = _Jobs(connector, lease)
 
     @app.task(name=TASK, pass_context=True)
     async def judge_card(context: JobContext, *, portal_id: int, entity_type_id: int, card_id: int) -> None:
-        await judge(CardRef(portal_id, Entity(entity_type_id), card_id), Lane(lane_of(context.job.priority)))
+        card = CardRef(portal_id, Entity(entity_type_id), card_id)
+        await judge(card, Lane(lane_of(context.job.priority)), context.job.id)
 
     assert judge_card.name == TASK
     async with app.open_async():

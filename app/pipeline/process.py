@@ -5,15 +5,16 @@ the run with its plan is committed before the first write leaves, and no transac
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import structlog
 
 from app.bitrix24.client import PortalClient
 from app.bitrix24.lanes import Lane
+from app.domain import figures
 from app.domain.actions import CreateItem, Plan, action_from_json, action_to_json
 from app.domain.facts import Facts
 from app.domain.kept_cards import kept_to_json
@@ -34,23 +35,25 @@ from app.domain.snapshot import (
 )
 from app.domain.touch import Hold
 from app.domain.verdict import LeadVerdict, Verdict
-from app.pipeline import made
-from app.pipeline.apply import Applied, Between, apply, settle, waves
-from app.pipeline.card import CardRef, after_moves, card_values, raw_card, seen
+from app.pipeline import assigning, clocks, held, made
+from app.pipeline.aftermath import Aftermath
+from app.pipeline.apply import Applied, Between, Sight, apply, settle, waves
+from app.pipeline.card import CardRef, after_moves, card_values, owner_of, raw_card, seen, standing, time_of
 from app.pipeline.communications import communications_of
 from app.pipeline.connections import Connection, Connections
 from app.pipeline.dictionaries import unknown_codes
 from app.pipeline.duplicates import fetch_links
 from app.pipeline.fetch import CardGone, fetch_deal, fetch_lead
-from app.pipeline.retry import Park, TryAgain, after
-from app.store import cards, owner_changes, portals, runs, timers
-from app.store.claims import Claimed, Claims
-from app.store.database import Database, DatabaseAway
+from app.pipeline.segmenting import Segmenting, tell_company
+from app.store import card_figures, cards, owner_changes, queue, runs
+from app.store.claims import Claim, Claimed, Claims
+from app.store.database import Database, WriteSession
 from app.store.memory import PastAction, recall
 from app.store.owner_changes import SeenOwner
+from app.store.queue import TakenOver
 
 _log = structlog.get_logger()
-_DATABASE_SECONDS = 2.0
+_LONGEST_RUN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,9 @@ class Judged:
     plan: Plan
     ruleset: Ruleset
     dictionary: PortalDictionary
+    claim: Claim | None
+    clock: clocks.Judged
+    watched: clocks.Watched
 
 
 class Process:
@@ -86,57 +92,60 @@ class Process:
         self._claims = claims
         self._live = live
         self._clock = clock
-        self._troubled: set[int] = set()
+        self._aftermath = Aftermath(database, connections, clock=clock)
+        self._segmenting = Segmenting(database, self._settle, clock=clock)
+        self._clocks = clocks.Clocks(database, live=live, clock=clock)
 
-    async def judge(self, card: CardRef, lane: Lane) -> None:
+    async def judge(self, card: CardRef, lane: Lane, job: int | None = None) -> None:
         """Judge one card now. A failure becomes a timer or a parked card.
 
-        Raises only when it was cancelled and could not even hand the card back: DatabaseAway or CancelledError.
+        `job` holds the card on the queue: without it nothing is written. Raises only when it was cancelled and could
+        not even hand the card back: DatabaseAway or CancelledError.
         """
         try:
-            await self._judge(card, lane)
+            await self._judge(card, lane, job)
         except CardGone:
-            await self._for_certain(lambda: self._forget(card))
+            await self._aftermath.forget(card)
+        except TakenOver as left:
+            _log.warning("a card is left to the worker that has it now", card=str(card), reason=str(left))
         except asyncio.CancelledError:
             # The worker is stopping: another one, or this one after the restart, takes the card up again at once.
-            await asyncio.shield(self._again(card, lane, timedelta(0), "interrupted"))
+            await asyncio.shield(self._aftermath.again(card, lane, timedelta(0), "interrupted"))
         except Exception as error:  # noqa: BLE001 - one bad card never holds back another
-            failure = error
-            await self._for_certain(lambda: self._failed(card, lane, failure))
+            await self._aftermath.failed(card, lane, error)
 
-    async def _for_certain(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Write down what became of a card, whenever the database is back: forgotten it would be a lost card."""
-        while True:
-            try:
-                await write()
-                return
-            except DatabaseAway:
-                await asyncio.sleep(_DATABASE_SECONDS)
-
-    async def _judge(self, card: CardRef, lane: Lane) -> None:
+    async def _judge(self, card: CardRef, lane: Lane, job: int | None) -> None:
         connection = await self._connections.of(card.portal_id)
+        if card.entity is Entity.COMPANY:
+            if self._live:
+                await self._segmenting.judge(connection, card, lane, lambda: self._holding(job))
+                await self._aftermath.went_well(connection)
+            return
         async with AsyncExitStack() as claimed:
-            judged = await self._think(connection, card, lane, claimed)
+            judged = await self._think(connection, card, lane, claimed, job)
             if Hold.STAGE_UNKNOWN in judged.plan.held:
                 # The portal's stages may have changed since we read them.
                 await connection.dictionary(refresh=True)
                 await claimed.aclose()
-                judged = await self._think(connection, card, lane, claimed)
-            run_id = await self._open(card, judged)
+                judged = await self._think(connection, card, lane, claimed, job)
+            run_id = await self._open(card, judged, job)
+            if judged.claim is not None:
+                # From here on our open run is seen by whoever claims these people after us.
+                await self._claims.make_sure(judged.claim)
             applied = Applied()
             if self._live and judged.plan:
-                between = self._between(card, run_id, judged.plan, claimed)
-                applied = await apply(connection.client, judged.plan.actions, between=between, lane=lane)
-            await asyncio.shield(self._close(card, judged, run_id, applied))
+                between = self._between(card, run_id, judged, claimed, job)
+                applied = await apply(
+                    connection.client, judged.plan.actions, between=between, lane=lane, sight=self._sight(judged)
+                )
+            await asyncio.shield(self._close(card, judged, run_id, applied, job))
         if applied.error is not None:
             raise applied.error
-        # The connection knows the portal as it was a moment ago, when nothing may have been wrong yet.
-        if connection.portal.trouble is not None or card.portal_id in self._troubled:
-            self._troubled.discard(card.portal_id)
-            async with self._database.writing() as session:
-                await portals.set_trouble(session, card.portal_id, None, now=self._clock())
+        await self._aftermath.went_well(connection)
 
-    async def _think(self, connection: Connection, card: CardRef, lane: Lane, claimed: AsyncExitStack) -> Judged:
+    async def _think(
+        self, connection: Connection, card: CardRef, lane: Lane, claimed: AsyncExitStack, job: int | None
+    ) -> Judged:
         now = self._clock()
         ruleset = await connection.ruleset()
         dictionary = await connection.dictionary()
@@ -145,45 +154,78 @@ class Process:
             dictionary = await connection.dictionary(refresh=True)
         facts = _facts(snapshot, ruleset, dictionary)
         verdict = qualify(card.entity, facts, ruleset, _today(now, dictionary))
-        links = NO_LINKS
+        links, claim = NO_LINKS, None
         if _may_convert(verdict, snapshot):
-            links = await self._links(connection, snapshot, lane, claimed)
+            links, claim = await self._links(connection, card, snapshot, lane, claimed, job)
+        memory = await self._recall(connection.client, card, snapshot, lane)
+        clock = clocks.Judged(connection, card, raw_card(snapshot), verdict, ruleset, dictionary, now)
+        watched = clocks.QUIET
+        assigned = None
+        arrived = assigning.Arrived(card, snapshot, verdict, links, dictionary)
+        if self._live:
+            watched = await self._clocks.look(clock, told=memory.told, lane=lane)
+            assigned = await assigning.on_arrival(self._database, connection, arrived, lane=lane, clock=self._clock)
         planned = plan(
             verdict,
             snapshot,
-            await self._recall(connection.client, card, snapshot, lane),
+            memory,
             links,
             facts=facts,
             ruleset=ruleset,
             dictionary=dictionary,
             now=now,
             say=connection.say,
+            assigned=assigned,
         )
-        return Judged(now, snapshot, facts, verdict, planned, ruleset, dictionary)
+        watched = watched.beside(planned, card, dictionary)
+        notices = watched.notices
+        if Hold.NOBODY_FREE in planned.held and not notices:
+            notices = await held.notices(self._database, connection, arrived, told=memory.told)
+        planned = replace(planned, actions=(*planned.actions, *notices))
+        return Judged(now, snapshot, facts, verdict, planned, ruleset, dictionary, claim, clock, watched)
 
-    async def _links(self, connection: Connection, snapshot: Snapshot, lane: Lane, claimed: AsyncExitStack) -> Links:
+    async def _links(
+        self,
+        connection: Connection,
+        card: CardRef,
+        snapshot: Snapshot,
+        lane: Lane,
+        claimed: AsyncExitStack,
+        job: int | None,
+    ) -> tuple[Links, Claim | None]:
         """What a conversion can reuse; where it would have to make a client, with that client's people claimed.
 
         Whoever makes cards for the same people at this moment is waited for, and then what he made is found. Leads of
         a client who is there already need not wait for each other.
         """
-        portal_id = connection.portal.id
         people = communications_of(raw_card(snapshot))
         values = [*people.phones, *people.emails]
         if not self._live:
-            return await fetch_links(connection.client, snapshot, lane=lane)
+            return await fetch_links(connection.client, snapshot, lane=lane), None
         try:
-            await claimed.enter_async_context(self._claims.held(portal_id, values, wait=False))
+            claim = await claimed.enter_async_context(self._claims.held(card.portal_id, values, wait=False))
+            alone = await self._alone(card, claim, job)
         except Claimed:
-            links = await fetch_links(connection.client, snapshot, lane=lane)
-            if _client_is_there(links, snapshot):
-                return links
-            await claimed.enter_async_context(self._claims.held(portal_id, values))
-            return await fetch_links(connection.client, snapshot, lane=lane)
+            claim, alone = None, False
         links = await fetch_links(connection.client, snapshot, lane=lane)
         if _client_is_there(links, snapshot):
             await claimed.aclose()
-        return links
+            return links, None
+        if claim is None:
+            claim = await claimed.enter_async_context(self._claims.held(card.portal_id, values))
+            alone = await self._alone(card, claim, job)
+            links = await fetch_links(connection.client, snapshot, lane=lane)
+        if not alone:
+            raise Claimed
+        return links, claim
+
+    async def _alone(self, card: CardRef, claim: Claim, job: int | None) -> bool:
+        """Whether nobody who lost his claim, or his life, is in the midst of making cards for these people."""
+        async with self._holding(job) as session:
+            # Our own that was cut off is ours to go on with, and keeps nobody else waiting.
+            await runs.abandon(session, card.key)
+            since = self._clock() - _LONGEST_RUN
+            return not await runs.making(session, card.portal_id, claim.keys, since=since)
 
     async def _recall(self, client: PortalClient, card: CardRef, snapshot: Snapshot, lane: Lane) -> Memory:
         async with self._database.reading() as session:
@@ -209,7 +251,7 @@ class Process:
             await runs.progress(session, past.run_id, finished=finished)
             await made.expect(session, card.portal_id, [action], finished, now=self._clock())
 
-    async def _open(self, card: CardRef, judged: Judged) -> int:
+    async def _open(self, card: CardRef, judged: Judged, job: int | None) -> int:
         actions = [action_to_json(action) for action in judged.plan.actions]
         run = runs.NewRun(
             card=card.key,
@@ -220,7 +262,11 @@ class Process:
             facts=judged.facts.to_json(),
             facts_digest=judged.facts.digest(),
             verdict={**verdict_to_json(judged.verdict), "decision": judged.verdict.decision},
-            plan={"actions": [action["key"] for action in actions], "held": list(judged.plan.held)},
+            plan={
+                "actions": [action["key"] for action in actions],
+                "held": list(judged.plan.held),
+                **({"claims": [str(key) for key in sorted(judged.claim.keys)]} if judged.claim else {}),
+            },
             snapshot=kept_to_json(judged.snapshot),
         )
         first = waves(judged.plan.actions)[0] if self._live and judged.plan else ()
@@ -229,27 +275,50 @@ class Process:
             runs.PlannedAction(action["key"], action["kind"], action, started=action["key"] in going_out)
             for action in actions
         ]
-        async with self._database.writing() as session:
+        raw = raw_card(judged.snapshot)
+        owner = SeenOwner(card.card_id, owner_of(raw), time_of(raw.get("updatedTime")), judged.read_at)
+        async with self._holding(job) as session:
+            await owner_changes.note(session, card.portal_id, int(card.entity), [owner])
             return await runs.open_run(session, run, planned)
 
-    def _between(self, card: CardRef, run_id: int, planned: Plan, claimed: AsyncExitStack) -> Between:
-        making = {action.key for action in planned.actions if isinstance(action, CreateItem)}
+    def _sight(self, judged: Judged) -> Sight:
+        return Sight(raw_card(judged.snapshot), judged.read_at, self._clock)
+
+    @asynccontextmanager
+    async def _holding(self, job: int | None) -> AsyncGenerator[WriteSession]:
+        """A transaction of a worker that has the card until it ends. Raises TakenOver, DatabaseAway."""
+        async with self._database.writing() as session:
+            if job is not None:
+                await queue.keep(session, job)
+            yield session
+
+    def _between(self, card: CardRef, run_id: int, judged: Judged, claimed: AsyncExitStack, job: int | None) -> Between:
+        making = {action.key for action in judged.plan.actions if isinstance(action, CreateItem)}
 
         async def between(finished: Sequence[runs.FinishedAction], starting: Sequence[str]) -> None:
-            async with self._database.writing() as session:
+            async with self._holding(job) as session:
                 await runs.progress(session, run_id, finished=finished, starting=starting)
-                await made.expect(session, card.portal_id, planned.actions, finished, now=self._clock())
+                await self._follow_up(session, card, judged, finished)
             if making.isdisjoint(starting):
                 # All cards are made: whoever waits for these people finds them now.
                 await claimed.aclose()
 
         return between
 
-    async def _close(self, card: CardRef, judged: Judged, run_id: int, applied: Applied) -> None:
+    async def _follow_up(
+        self, session: WriteSession, card: CardRef, judged: Judged, finished: Sequence[runs.FinishedAction]
+    ) -> None:
+        """What follows from writes that are done, in the transaction that records them."""
+        now, actions = self._clock(), judged.plan.actions
+        await made.expect(session, card.portal_id, actions, finished, now=now)
+        await assigning.note_owners(session, card.portal_id, actions, finished, now=now)
+        await clocks.told(session, card.key, judged.watched, finished, now=now)
+
+    async def _close(self, card: CardRef, judged: Judged, run_id: int, applied: Applied, job: int | None) -> None:
         raw = raw_card(judged.snapshot)
         error = applied.error
-        standing = after_moves(raw, judged.plan) if error is None and self._live else raw
-        values = card_values(card.entity, standing, judged.verdict, judged.dictionary)
+        left = after_moves(raw, judged.plan) if error is None and self._live else raw
+        values = card_values(card.entity, left, judged.verdict, judged.dictionary)
         values["facts_digest"] = judged.facts.digest()
         values["last_run_id"] = run_id
         values["judged_at"] = self._clock()
@@ -260,45 +329,18 @@ class Process:
         else:
             # Whether the card is parked now is decided with the failure, not here.
             del values["state"]
-        async with self._database.writing() as session:
+        async with self._holding(job) as session:
             await runs.progress(session, run_id, finished=applied.finished)
-            await made.expect(session, card.portal_id, judged.plan.actions, applied.finished, now=self._clock())
+            await self._follow_up(session, card, judged, applied.finished)
             await made.seen(session, card)
             await runs.close_run(session, run_id, status="failed" if error else "done", error=_said(error))
-            owner = SeenOwner(card.card_id, values.get("assigned_by_id"), values.get("updated_time"), judged.read_at)
-            await owner_changes.note(session, card.portal_id, int(card.entity), [owner])
+            if self._live:
+                await tell_company(session, card, judged.snapshot, judged.ruleset)
             await cards.save(session, card.key, **values)
-
-    async def _failed(self, card: CardRef, lane: Lane, error: Exception) -> None:
-        async with self._database.writing() as session:
-            attempts = await cards.count_attempt(session, card.key)
-        match after(error, attempts):
-            case TryAgain(delay, counts, trouble):
-                _log.warning("a card will be judged again", card=str(card), seconds=delay.seconds, error=_said(error))
-                await self._again(card, lane, delay, "retry", uncounted=not counts)
-                if trouble is not None:
-                    self._troubled.add(card.portal_id)
-                    async with self._database.writing() as session:
-                        await portals.set_trouble(session, card.portal_id, trouble, now=self._clock())
-            case Park(reason, again):
-                _log.error("a card is parked", card=str(card), reason=reason, exc_info=error)
-                if again is not None:
-                    await self._again(card, lane, again, "retry")
-                async with self._database.writing() as session:
-                    await cards.park(session, card.key, reason=reason)
-
-    async def _again(
-        self, card: CardRef, lane: Lane, delay: timedelta, reason: str, *, uncounted: bool = False
-    ) -> None:
-        """Judge the card anew after a while, as urgently as it was: a new lead does not go behind old ones."""
-        async with self._database.writing() as session:
-            await timers.set_timer(session, card.key, reason=reason, due_at=self._clock() + delay, lane=lane)
-            if uncounted:
-                await cards.save(session, card.key, attempts=0)
-
-    async def _forget(self, card: CardRef) -> None:
-        async with self._database.writing() as session:
-            await cards.save(session, card.key, state="deleted", judged_at=self._clock())
+            stands = standing(card.entity, left, judged.snapshot, judged.dictionary, judged.read_at)
+            counted = figures.judged(judged.verdict, judged.facts, judged.ruleset)
+            await card_figures.judged(session, card.key, stands, counted, at=judged.read_at)
+            await self._clocks.keep(session, judged.clock, run_id, now=self._clock())
 
 
 def _client_is_there(links: Links, snapshot: Snapshot) -> bool:

@@ -16,10 +16,12 @@ from typing import Any
 import structlog
 
 from app.bitrix24.errors import Bitrix24Error
-from app.pipeline import past_deals_reading
+from app.pipeline import past_deals_reading, sweep_chats
 from app.pipeline.connections import Connection, Connections
+from app.pipeline.counting import count_changes
 from app.pipeline.past_deals_reading import read_past
 from app.pipeline.reads import REFUSALS, together
+from app.pipeline.sweep_chats import read_chats, tell_history
 from app.pipeline.sweep_known import KNOWN, check_known
 from app.pipeline.sweep_round import Found, PortalClock, Round, Watch, portal_clock
 from app.pipeline.sweep_sources import SOURCES
@@ -86,7 +88,11 @@ async def _read_all(sweep: Round, connection: Connection) -> Swept:
             group.create_task(_guarded(check_known(sweep, known, found[-1]), sweep, found[-1]))
         found.append(Found(past_deals_reading.NAME))
         group.create_task(_guarded(read_past(sweep, connection, found[-1]), sweep, found[-1]))
+    found.append(Found(sweep_chats.NAME))
+    await _guarded(read_chats(sweep, found[-1]), sweep, found[-1])
     await _tell_histories(sweep, {one.source: one for one in found})
+    await tell_history(sweep, found[-1])
+    await count_changes(sweep.database, sweep.portal_id)
     # A source that the portal will never let us read must not keep a gap open for ever.
     failed = [one.error for one in found if one.error is not None and not one.refused]
     return Swept(tuple(found), failed[0] if failed else None)

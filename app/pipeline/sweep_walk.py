@@ -74,13 +74,13 @@ async def _first_sight(sweep: Round, source: Source) -> Cursor:
     Where a backfill has read the list before us, what came since is still to be read.
     """
     cursor = Cursor(portal_id=sweep.portal_id, source=source.name, moved_at=sweep.now())
-    if source.time is None:
+    if source.time is None and not source.from_start:
         async with sweep.database.reading() as session:
             filled = await cursors.get(session, sweep.portal_id, cursors.of_backfill(source.name))
         ended = filled is not None and filled.through is not None
         last = filled.position if filled is not None and ended else await _last_id(sweep, source)
         cursor = replace(cursor, position=last, floor=last)
-    elif not source.from_start:
+    elif source.time is not None and not source.from_start:
         cursor = replace(cursor, since=sweep.clock.now)
     async with sweep.database.writing() as session:
         await cursors.save(session, cursor)

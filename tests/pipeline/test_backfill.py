@@ -25,7 +25,7 @@ async def house(database):
         yield made
 
 
-async def _fill(house: House, days: int = 365, watch=lambda _found: None):
+async def fill(house: House, days: int = 365, watch=lambda _found: None):
     client = (await house.connections.of(house.portal_id)).client
     since = house.clock() - timedelta(days=days)
     found = await backfill(Filling(house.portal_id, client, house.database, since, house.clock, watch))
@@ -64,7 +64,7 @@ async def test_twenty_thousand_activities_cut_off_in_the_middle(house: House) ->
         if found.source == "activity.new" and found.seen >= 3_000:
             middle.set()
 
-    cut = asyncio.create_task(_fill(house, watch=watch))
+    cut = asyncio.create_task(fill(house, watch=watch))
     await asyncio.wait_for(middle.wait(), 60)
     cut.cancel()
     await asyncio.gather(cut, return_exceptions=True)
@@ -75,7 +75,7 @@ async def test_twenty_thousand_activities_cut_off_in_the_middle(house: House) ->
 
     first = house.portal.stats.requests
     house.portal.reset_stats()
-    found = await _fill(house)
+    found = await fill(house)
 
     assert [one.error for one in found.values() if one.error] == []
     assert found["activity.new"].seen < ACTIVITIES - 2_500, "what was kept is not read again"
@@ -99,7 +99,7 @@ async def test_only_what_happened_since_the_day_is_read_and_an_earlier_day_reads
     late = house.portal.ui_call(LEAD, lead, seconds=9)
     house.clock.passes(hours=1)
     await house.sweep()
-    found = await _fill(house, days=5)
+    found = await fill(house, days=5)
     assert (found["activity.new"].seen, found["call.new"].seen) == (1, 1)
     assert await house.value("SELECT array_agg(activity_id) FROM activities") == [late]
     async with house.database.reading() as session:
@@ -107,9 +107,9 @@ async def test_only_what_happened_since_the_day_is_read_and_an_earlier_day_reads
     assert histories.missing(known, house.clock() - timedelta(days=5)) == frozenset()
     assert len(histories.missing(known, house.clock() - timedelta(days=6))) == 2
 
-    assert (await _fill(house, days=5))["activity.new"].seen == 0
-    assert (await _fill(house, days=3))["activity.new"].seen == 0
-    assert (await _fill(house, days=15))["activity.new"].seen == 2
+    assert (await fill(house, days=5))["activity.new"].seen == 0
+    assert (await fill(house, days=3))["activity.new"].seen == 0
+    assert (await fill(house, days=15))["activity.new"].seen == 2
     assert await house.value("SELECT array_agg(activity_id ORDER BY activity_id) FROM activities") == [early, late]
 
 
@@ -120,7 +120,7 @@ async def test_owners_as_of_now_and_every_hop(house: House) -> None:
     changed = house.clock()
     house.add(DEAL, title="a deal")
     house.clock.passes(days=1)
-    await _fill(house)
+    await fill(house)
     async with house.database.reading() as session:
         owners = await owner_changes.of_card(session, CardKey(house.portal_id, LEAD, lead))
     assert [(one.user_id, one.since) for one in owners] == [(13, changed)], "who had it before, nobody tells"
@@ -131,7 +131,7 @@ async def test_owners_as_of_now_and_every_hop(house: House) -> None:
 async def test_a_sweep_that_comes_after_goes_on_where_the_backfill_ended(house: House) -> None:
     lead = house.add(LEAD, title="known")
     house.portal.ui_call(LEAD, lead, seconds=9)
-    await _fill(house)
+    await fill(house)
     house.clock.passes(days=1)
     between = house.portal.ui_call(LEAD, lead, seconds=8)
     house.clock.passes(hours=1)
@@ -146,7 +146,7 @@ async def test_a_fault_keeps_what_was_read_and_a_missing_scope_is_told(house: Ho
     house.portal.faults.append(
         Fault("error", "crm.stagehistory.list", code="INVALID_REQUEST", description="odd", status=400, times=None)
     )
-    found = await _fill(house)
+    found = await fill(house)
     assert found["call.new"].refused
     assert {name for name, one in found.items() if one.error} == {"call.new", "lead.moves", "deal.moves"}
     assert await house.value("SELECT count(*) FROM activities WHERE happened = 'unknown'") == 1

@@ -8,7 +8,6 @@ import pytest
 from app.domain.snapshot import Entity
 from app.pipeline.custom_fields import described_fields, listed_field
 from app.pipeline.dictionary import enumerations_of, names_of, rates_of, stages_of, zone_of
-from app.pipeline.people import heads_of
 
 
 def status(entity_id, code, *, sort="10", semantics=None, extra=None):
@@ -155,40 +154,3 @@ def test_without_the_right_to_list_fields_their_description_still_maps_items():
 
 def test_an_empty_answer_is_no_fields():
     assert described_fields(Entity.LEAD, []) == ()
-
-
-def user(number, *departments, active=True):
-    return {"ID": str(number), "ACTIVE": active, "UF_DEPARTMENT": list(departments)}
-
-
-def department(number, parent=None, head=None):
-    row = {"ID": str(number), "NAME": "d"}
-    return row | ({"PARENT": str(parent)} if parent else {}) | ({"UF_HEAD": str(head)} if head else {})
-
-
-@pytest.mark.parametrize(
-    ("users", "departments", "heads"),
-    [
-        pytest.param(
-            [user(12, 3), user(10, 3), user(5, 1)],
-            [department(1, head=5), department(3, 1, 10)],
-            {12: 10, 10: 5},
-            id="the head of the department; his own is one up; the top has none",
-        ),
-        pytest.param([user(12, 3), user(5, 1)], [department(1, head=5), department(3, 1)], {12: 5}, id="no head here"),
-        pytest.param(
-            [user(12, 3), user(10, 3, active=False), user(5, 1)],
-            [department(1, head=5), department(3, 1, 10)],
-            {12: 5},
-            id="a dismissed head leads nobody",
-        ),
-        pytest.param(
-            [user(12, 9, 3), user(10, 3)], [department(3, None, 10)], {12: 10}, id="the first department with a head"
-        ),
-        pytest.param([user(12, 3)], [department(3, 4), department(4, 3)], {}, id="a loop ends"),
-        pytest.param([user(12, 3)], [], {}, id="departments hidden"),
-        pytest.param([], [department(3, None, 10)], {}, id="users hidden"),
-    ],
-)
-def test_heads(users, departments, heads):
-    assert heads_of(users, departments) == heads

@@ -9,7 +9,6 @@ from app.bitrix24.errors import InvalidCredentials
 from app.domain.snapshot import Entity
 from app.pipeline.dictionary import read_dictionary
 from app.sandbox.faults import Fault
-from app.sandbox.state.people import Department, User
 from app.store.dictionary_document import from_json, to_json
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +48,6 @@ async def test_the_whole_dictionary(portal, client):
     assert set(found.enumerations[Entity.LEAD, "UF_CRM_OGON_REQUEST_FIT"].values()) == {"yes", "no"}
     assert (Entity.COMPANY, "UF_CRM_OGON_STEAM_TPH") in found.fields
     assert found.rates == {"RUB": Decimal(1), "USD": Decimal("78.5"), "EUR": Decimal("90.2")}
-    assert (found.heads[12], found.heads[10]) == (10, 5)
     assert found.industries["MANUFACTURING"] == "Производство"
     assert found.sources["CALL"] == "Звонок"
     assert from_json(to_json(found)) == found
@@ -57,32 +55,7 @@ async def test_the_whole_dictionary(portal, client):
 
 async def test_each_list_is_asked_for_once(client):
     await read_dictionary(client)
-    assert client.stats.commands == len(
-        ["profile", "time", "statuses", "currencies", "users", "departments", "leads", "deals", "companies"]
-    )
-
-
-async def test_people_and_departments_past_the_first_page_count(portal, client):
-    people = portal.world.people
-    for number in range(100, 170):
-        people.departments[number] = Department(number, f"Отдел {number}", 1, None)
-        people.users[number] = User(id=number, name="И", last_name="О", department=number)
-    people.departments[165].head = 150
-    found = await read_dictionary(client)
-    assert found.heads[165] == 150
-    assert len(found.heads) > 70
-
-
-async def test_optional_scopes_only_cost_what_they_give(portal, client):
-    portal.scopes.difference_update({"user", "department"})
-    found = await read_dictionary(client)
-    assert found.heads == {}
-    assert found.stages
-
-
-@pytest.fixture
-def read_dictionary_fault():
-    return Fault("error", "crm.lead.userfield.list", code="", description="Access denied.", status=403, times=None)
+    assert client.stats.commands == len(["profile", "time", "statuses", "currencies", "leads", "deals", "companies"])
 
 
 async def test_without_the_admin_right_enumerations_go_by_text(portal, client):
@@ -109,7 +82,14 @@ async def test_without_server_time_any_answer_tells_the_zone(portal, client):
 
 async def test_a_dead_webhook_is_an_error_not_an_empty_dictionary(portal, client):
     portal.faults.append(
-        Fault("error", "user.get", code="NO_AUTH_FOUND", description="Wrong authorization data", status=401, times=None)
+        Fault(
+            "error",
+            "crm.currency.list",
+            code="NO_AUTH_FOUND",
+            description="Wrong authorization data",
+            status=401,
+            times=None,
+        )
     )
     with pytest.raises(InvalidCredentials):
         await read_dictionary(client)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from app.bitrix24.lanes import Lane
 from app.pipeline.card import CardRef
 from app.pipeline.jobs import CardQueue, Judge, open_queue
+from app.pipeline.lease import Lease
 from app.store import journal
 from app.store.database import Database, DatabaseAway
 from app.store.queue import dispatch, release_stalled
@@ -39,7 +41,7 @@ _BREAK = (
 async def test_a_job_whose_end_could_not_be_written_frees_its_card(database: Database) -> None:
     judged = asyncio.Event()
 
-    async def judge(_card: CardRef, _lane: Lane) -> None:
+    async def judge(_card: CardRef, _lane: Lane, _job: int | None) -> None:
         judged.set()
 
     async with _consuming(database, judge) as queue:
@@ -53,7 +55,7 @@ async def test_a_job_whose_end_could_not_be_written_frees_its_card(database: Dat
 
 
 async def test_a_card_that_could_not_be_handed_back_is_freed(database: Database) -> None:
-    async def judge(_card: CardRef, _lane: Lane) -> None:
+    async def judge(_card: CardRef, _lane: Lane, _job: int | None) -> None:
         raise DatabaseAway
 
     async with _consuming(database, judge) as queue:
@@ -65,7 +67,7 @@ async def test_a_card_that_could_not_be_handed_back_is_freed(database: Database)
 async def test_cards_of_another_portal_wait_for_their_own_consumer(database: Database) -> None:
     judged: list[int] = []
 
-    async def judge(card: CardRef, _lane: Lane) -> None:
+    async def judge(card: CardRef, _lane: Lane, _job: int | None) -> None:
         judged.append(card.portal_id)
         await asyncio.sleep(3600 if card.portal_id == 1 else 0)
 
@@ -80,7 +82,7 @@ async def test_cards_of_another_portal_wait_for_their_own_consumer(database: Dat
 @contextlib.asynccontextmanager
 async def _consuming(database: Database, judge: Judge, *, portals: tuple[int, ...] = (1,)) -> AsyncIterator[CardQueue]:
     conninfo = SecretStr(database.conninfo.get_secret_value())
-    async with open_queue(conninfo, judge) as queue:
+    async with open_queue(conninfo, judge, Lease(60, clock=time.monotonic)) as queue:
         running = [asyncio.create_task(queue.consume(one, concurrency=1, grace=0.1)) for one in portals]
         yield queue
         for task in running:

@@ -8,9 +8,9 @@ from sqlalchemy import text
 from app.domain.activity_kind import ActivityKind, WhyUnknown
 from app.domain.first_response import Source
 from app.sandbox.faults import Fault
-from app.store import activities, histories, owner_changes
+from app.store import activities, companies, histories, owner_changes
 from app.store.cards import CardKey
-from tests.pipeline.sweep_house import DEAL, LEAD, House, house_of
+from tests.pipeline.sweep_house import COMPANY, DEAL, LEAD, House, house_of
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +107,7 @@ async def test_a_missing_scope_is_told_as_missing_and_mended_when_it_is_given(ho
     assert histories.missing(again, house.clock()) == frozenset()
     assert histories.missing(again, house.clock() - timedelta(minutes=5)) == {Source.CALLS}
     assert {one.source for one in again} == {
-        "activities", "calls", "lead_moves", "deal_moves", "lead_owners", "deal_owners",
+        "activities", "calls", "chats", "quotes", "invoices", "lead_moves", "deal_moves", "lead_owners", "deal_owners",
     }  # fmt: skip
 
 
@@ -150,3 +150,18 @@ async def test_owners_are_kept_by_the_sweep_and_by_runs(house: House) -> None:
     async with house.database.reading() as session:
         owners = await owner_changes.of_card(session, CardKey(house.portal_id, LEAD, lead))
     assert [(one.user_id, one.since) for one in owners] == [(12, born), (13, first), (14, second)]
+
+
+async def test_companies_are_known_by_name_also_from_before_us(house: House) -> None:
+    old = house.imported(COMPANY, 400, title="Завод", assignedById=12)
+    await house.calm()
+    house.clock.passes(hours=1)
+    new = house.add(COMPANY, title="Комбинат", assignedById=13)
+    house.edit(COMPANY, old, title="Завод № 1")
+    await house.sweep()
+    async with house.database.reading() as session:
+        told = await companies.some(session, house.portal_id, [old, new, 999])
+    assert {id_: (one.title, one.assigned_by_id) for id_, one in told.items()} == {
+        old: ("Завод № 1", 12),
+        new: ("Комбинат", 13),
+    }
