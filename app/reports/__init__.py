@@ -1,18 +1,58 @@
 """The read side: one file, one report. A report is asked with a session and answers with plain data.
 
-Reports import the store and the domain, never each other and never HTTP. A new one is a file with a TITLE, and a line
+Reports import the store, the domain and what they have in common (`report` their shape, `scope` the question, `grouped`
+and `relations` how most of them count), never each other and never HTTP. A new one is a file with a REPORT, and a line
 in REPORTS.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from app.domain.messages import Message
-from app.reports import exceptions, past_deals, regular_clients
+from app.reports import (
+    activity,
+    activity_rating,
+    buying_centre,
+    channels,
+    checklist,
+    exceptions,
+    forecast,
+    funnel,
+    grades,
+    kpi,
+    losses,
+    managers,
+    money,
+    past_deals,
+    reaction,
+    regular_clients,
+    retention,
+    shares,
+    velocity,
+)
+from app.reports.report import Report
 
-REPORTS: Final[Mapping[str, Message]] = {
-    "past-deals": past_deals.TITLE,
-    "regular-clients": regular_clients.TITLE,
-    "exceptions": exceptions.TITLE,
+REPORTS: Final[Mapping[str, Report]] = {
+    one.name: one
+    for one in (
+        funnel.REPORT,
+        velocity.REPORT,
+        reaction.REPORT,
+        grades.REPORT,
+        channels.REPORT,
+        losses.REPORT,
+        money.REPORT,
+        forecast.REPORT,
+        retention.REPORT,
+        checklist.REPORT,
+        buying_centre.REPORT,
+        managers.REPORT,
+        kpi.REPORT,
+        activity.REPORT,
+        activity_rating.REPORT,
+        shares.REPORT,
+        past_deals.REPORT,
+        regular_clients.REPORT,
+        exceptions.REPORT,
+    )
 }
-"""What each report is called, by its name."""
+"""Every report by its name, in the order in which they are listed."""

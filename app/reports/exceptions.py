@@ -16,10 +16,12 @@ from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import text
 
-from app.domain.messages import message
+from app.domain.messages import Message, message
+from app.reports.report import Column, FoundCard, FoundCards, NoSuchNumber, Number, Report, Row, Table, Told
+from app.reports.scope import Scope
 from app.store import calendar
 from app.store.database import ReadSession
-from app.store.recorded_deals import RECORDED_DEALS, Ending
+from app.store.recorded_deals import ENDINGS, RECORDED_DEALS, Ending
 
 TITLE: Final = message("Exceptions: deals let through below the minimum")
 ExceptionKind = Literal["regular", "trial", "undecided", "person"]
@@ -148,6 +150,13 @@ _TOTALS = text(f"""
     FROM wanted GROUP BY kind, ending ORDER BY kind, ending
 """)  # noqa: S608 - constants
 
+_OPENED = text(f"""
+    {_LEDGER}
+    SELECT deal, title, manager, amount, at, count(*) OVER () AS total FROM wanted
+    WHERE CAST(:ending AS text) IS NULL OR ending = :ending
+    ORDER BY number DESC LIMIT :limit OFFSET :offset
+""")  # noqa: S608 - constants
+
 _COLUMNS = tuple(field.name for field in fields(LedgerEntry))
 
 
@@ -181,3 +190,72 @@ async def _values(session: ReadSession, portal_id: int, wanted: ExceptionFilter)
         "kind": wanted.kind,
         "manager": wanted.manager,
     }
+
+
+_KIND_SAID: Final[Mapping[str, Message]] = {
+    "regular": message("A regular buyer who took little this once"),
+    "trial": message("A trial delivery to a target client with prospects"),
+    "undecided": message("Not decided: an answer that is missing could still make an exception"),
+    "person": message("The rules declined, a person kept or won it"),
+}
+_ENDING_SAID: Final[Mapping[Ending, Message]] = {
+    "won": message("Won"),
+    "lost": message("Lost"),
+    "open": message("In work"),
+    "deleted": message("Deleted"),
+}
+_TABLE: Final = "kinds"
+
+
+async def _tell(session: ReadSession, scope: Scope) -> Told:
+    wanted = ExceptionFilter(since=scope.filter.since, until=scope.filter.until, manager=scope.filter.manager)
+    found = await totals(session, scope.portal_id, wanted)
+    rows = [_row(kind, _KIND_SAID[kind], [one for one in found if one.kind == kind]) for kind in KINDS]
+    columns = (
+        Column("deals", message("Deals"), cards=True),
+        *(Column(ending, _ENDING_SAID[ending], cards=True) for ending in ENDINGS),
+        Column("profit", message("Profit in the end"), "money"),
+        Column("profit_known", message("Profit is known"), note=message("Deals whose profit is known.")),
+    )
+    table = Table(_TABLE, TITLE, message("Exception"), columns, tuple(rows), _row("", message("Total"), found))
+    return Told((table,))
+
+
+def _row(key: str, label: Message, found: list[Total]) -> Row:
+    endings = {ending: sum(one.deals for one in found if one.ending == ending) for ending in ENDINGS}
+    sums = {
+        "deals": sum(one.deals for one in found),
+        "profit": sum((one.final_profit for one in found), Decimal(0)),
+        "profit_known": sum(one.profit_known for one in found),
+    }
+    return Row(key, label, {**endings, **sums})
+
+
+async def _open(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    kind: ExceptionKind | None = next((one for one in KINDS if one == number.row), None)
+    ending = next((one for one in ENDINGS if one == number.column), None)
+    known_row = number.row is None or kind is not None
+    if number.table != _TABLE or not known_row or (ending is None and number.column != "deals"):
+        raise NoSuchNumber(str(number))
+    wanted = ExceptionFilter(
+        since=scope.filter.since, until=scope.filter.until, manager=scope.filter.manager, kind=kind
+    )
+    values = await _values(session, scope.portal_id, wanted) | {"ending": ending, "limit": limit, "offset": offset}
+    rows = (await session.execute(_OPENED, values)).all()
+    found = [FoundCard(2, row.deal, row.title, row.manager, row.amount, row.at) for row in rows]
+    return FoundCards(tuple(found), rows[0].total if rows else 0)
+
+
+REPORT: Final = Report(
+    name="exceptions",
+    title=TITLE,
+    definition=message(
+        "Deals that were let through below the minimum in the period, each once for each kind of exception, by the "
+        "day on which a run first let them through, and by how they ended. The manager is whose deal it was then."
+    ),
+    tell=_tell,
+    open=_open,
+    filters=frozenset({"period", "manager"}),
+    days=365,
+    role="head",
+)

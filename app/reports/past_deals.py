@@ -10,7 +10,10 @@ from typing import Final
 
 from sqlalchemy import text
 
-from app.domain.messages import message
+from app.domain import interval
+from app.domain.messages import Message, message
+from app.reports.report import Column, Coverage, Report, Row, Table, Told, opens_nothing
+from app.reports.scope import Scope
 from app.store import calendar
 from app.store import past_deals as kept_past
 from app.store.database import ReadSession
@@ -89,3 +92,40 @@ async def past_deals(
 def _sum(one: Share, two: Share) -> Share:
     both = None if one.below_other is None or two.below_other is None else one.below_other + two.below_other
     return Share(one.deals + two.deals, one.known + two.known, one.below + two.below, both)
+
+
+async def _tell(session: ReadSession, scope: Scope) -> Told:
+    least = scope.rules.minimum.profit
+    if least is None:
+        return Told((), notes=(message("The rules in force set no minimum profit."),))
+    since, until = scope.filter.since, scope.filter.until
+    found = await past_deals(session, scope.portal_id, since=since, until=until, least=least)
+    columns = (
+        Column("deals", message("Deals")),
+        Column("known", message("Profit is known")),
+        Column("below", message("Below the minimum")),
+        Column("share", message("Share"), "share", note=message("Of the deals whose profit is known.")),
+    )
+    rows = (_row("all", message("All deals"), found.everything), _row("won", message("Won deals"), found.won))
+    table = Table("deals", message("Below {least} RUB", least=least), message("Deals"), columns, rows)
+    everything = found.everything
+    return Told((table,), (Coverage(message("Profit of the deal"), everything.known, everything.deals),))
+
+
+def _row(key: str, label: Message, share: Share) -> Row:
+    cells = {"deals": share.deals, "known": share.known, "below": share.below}
+    return Row(key, label, {**cells, "share": interval.share(share.below, share.known)})
+
+
+REPORT: Final = Report(
+    name="past-deals",
+    title=TITLE,
+    definition=message(
+        "Deals made in the period that are still in the portal, against the minimum profit of the rules in force. "
+        "A deal whose profit is not known is neither above nor below."
+    ),
+    tell=_tell,
+    open=opens_nothing,
+    filters=frozenset({"period"}),
+    days=365,
+)

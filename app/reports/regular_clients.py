@@ -14,8 +14,11 @@ from sqlalchemy import text
 
 from app.domain.criteria import evaluate
 from app.domain.facts import Fact, Facts, Kind, Truth
-from app.domain.messages import message
+from app.domain.messages import Message, message
 from app.domain.ruleset import Criterion, Operator, Ruleset
+from app.domain.wording import called, value_said
+from app.reports.report import NOT_KNOWN, Column, Coverage, Report, Row, Table, Told, opens_nothing
+from app.reports.scope import Scope, Words
 from app.store import calendar, past_deals
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS
@@ -102,14 +105,16 @@ class RegularClients:
     industries: Sequence[Suggestion]
 
 
+# Who is regular is told on each of the client's rows: joined to it, the planner would compare all deals with all.
 _WON = f"""
-    WITH won AS (
+    WITH counted AS (
         SELECT *, lag(closed_on, CAST(:needed AS int) - 1) OVER (PARTITION BY company_id ORDER BY closed_on, card_id)
             >= closed_on - make_interval(months => CAST(:months AS int)) AS makes_regular
         FROM ({RECORDED_DEALS}) AS recorded
         WHERE ending = 'won' AND closed_on >= CAST(:since AS date) AND closed_on <= CAST(:until AS date)
-    ), regular AS (
-        SELECT company_id FROM won WHERE company_id IS NOT NULL GROUP BY company_id HAVING bool_or(makes_regular)
+    ), won AS (
+        SELECT *, company_id IS NOT NULL AND bool_or(makes_regular) OVER (PARTITION BY company_id) AS is_regular
+        FROM counted
     )
 """  # noqa: S608 - constants
 
@@ -117,7 +122,7 @@ _TOTALS = text(f"""
     {_WON}
     SELECT min(closed_on) AS first_on, count(*) AS won_deals, count(DISTINCT company_id) AS clients,
         count(*) FILTER (WHERE last_run_id IS NULL) AS not_judged,
-        (SELECT count(*) FROM regular) AS regular_clients,
+        count(DISTINCT company_id) FILTER (WHERE is_regular) AS regular_clients,
         count(company_id) AS client, count(industry) AS industry, count(turnover) AS turnover,
         count(steam_tph) AS steam_tph, count(source) AS source, count(amount) AS amount, count(profit) AS profit
     FROM won
@@ -126,12 +131,11 @@ _TOTALS = text(f"""
 _GROUPS = text(f"""
     {_WON}
     SELECT trait, code, band,
-        count(DISTINCT won.company_id) AS clients, count(DISTINCT regular.company_id) AS regular_clients,
-        count(*) AS won_deals, count(won.company_id) AS of_clients,
+        count(DISTINCT company_id) AS clients, count(DISTINCT company_id) FILTER (WHERE is_regular) AS regular_clients,
+        count(*) AS won_deals, count(company_id) AS of_clients,
         coalesce(sum(amount), 0) AS money, count(amount) AS money_known,
         coalesce(sum(profit), 0) AS profit, count(profit) AS profit_known
-    FROM won LEFT JOIN regular USING (company_id)
-    CROSS JOIN LATERAL (VALUES
+    FROM won CROSS JOIN LATERAL (VALUES
         ('industry', industry, NULL),
         ('turnover', NULL, CASE WHEN turnover IS NOT NULL THEN
             (SELECT count(*) FROM unnest(CAST(:turnover_edges AS numeric[])) AS edge WHERE turnover > edge) END),
@@ -233,3 +237,72 @@ def _suggestion(code: str, regular: int, rules: Iterable[Criterion], least: int)
     if regular >= least:
         advice = "keep" if in_force else "add"
     return Suggestion(code, in_force, advice, regular)
+
+
+def band_said(trait: Trait, band: Band) -> Message:
+    """A band of size in words, with its unit."""
+    match band:
+        case Band(over=None, up_to=Decimal() as up_to):
+            return message("up to {up_to}", up_to=value_said(trait, up_to))
+        case Band(over=Decimal() as over, up_to=None):
+            return message("over {over}", over=value_said(trait, over))
+        case Band(over=Decimal() as over, up_to=Decimal() as up_to):
+            return message("over {over}, up to {up_to}", over=value_said(trait, over), up_to=value_said(trait, up_to))
+        case _:
+            return message("any")
+
+
+_CALLED: Final[Mapping[str, Message]] = {
+    "client": message("Client"),
+    "source": message("Source"),
+    **{name: called(name) for name in ("industry", "turnover", "steam_tph", "amount")},
+    "profit": called("margin"),
+}
+_COLUMNS: Final = (
+    Column("clients", message("Clients")),
+    Column("regular_clients", message("Regular clients")),
+    Column("won_deals", message("Won deals")),
+    Column("money", message("Money"), "money"),
+    Column("profit", message("Profit"), "money"),
+    Column("deals_a_year", message("Deals of a client in a year"), "number"),
+)
+
+
+async def _tell(session: ReadSession, scope: Scope) -> Told:
+    since, until = scope.filter.since, scope.filter.until
+    found = await regular_clients(session, scope.portal_id, scope.rules, since=since, until=until)
+    tables = [
+        Table(
+            trait,
+            _CALLED[trait],
+            _CALLED[trait],
+            _COLUMNS,
+            tuple(_row(trait, group, scope.words) for group in found.groups[trait]),
+        )
+        for trait in TRAITS
+    ]
+    known = [Coverage(_CALLED[name], count, found.won_deals) for name, count in found.known.items()]
+    return Told(tuple(tables), tuple(known))
+
+
+def _row(trait: Trait, group: Group, words: Words) -> Row:
+    cells = {column.name: getattr(group, column.name) for column in _COLUMNS}
+    if group.band is not None:
+        edge = group.band.over or 0
+        return Row(str(edge), band_said(trait, group.band), cells)
+    label = words.industry(group.code) if trait == "industry" else words.source(group.code)
+    return Row(group.code or NOT_KNOWN, label, cells)
+
+
+REPORT: Final = Report(
+    name="regular-clients",
+    title=TITLE,
+    definition=message(
+        "Deals won in the period by their close date, grouped by what is known of the client and by source. A client "
+        "is regular with the won deals and months of the rules in force."
+    ),
+    tell=_tell,
+    open=opens_nothing,
+    filters=frozenset({"period"}),
+    days=1096,
+)

@@ -1,0 +1,170 @@
+"""Figures of activity and the rating of clients, against plain loops over everything that counts."""
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from app.domain.minimum import months_before
+from app.reports import activity, activity_rating
+from app.reports.scope import Filter, Scope, scope_of
+from app.store import card_figures, companies
+from app.store.companies import Company
+from tests.store.test_touches import (
+    AHEAD,
+    NOW,
+    REACHING,
+    card,
+    everything,
+    follow,
+    portal_of_its_own,
+    rows,
+    take,
+)
+
+pytestmark = pytest.mark.anyio
+
+DAY = (NOW + AHEAD).date()
+SINCE, UNTIL = DAY + timedelta(days=20), DAY + timedelta(days=60)
+POINTS = {"call_out": 1, "call_in": 1, "letter_out": 1, "chat": 1, "meeting": 3, "quote": 2, "invoice": 2}
+
+
+async def lived(database) -> int:
+    """A portal with eighty days behind it."""
+    portal, dice = await portal_of_its_own(database), random.Random(5)
+    people, clients = [None, 11, 12, 13], [None, *range(41, 49)]
+    for number in range(1, 80):
+        at = NOW + timedelta(hours=dice.randrange(80 * 24))
+        kind = dice.choice(["letter_out", "letter_in", "meeting", "call_out", "call_in"])
+        bound = [(4, dice.randrange(41, 47))] + [(2, dice.randrange(1, 20))] * dice.randrange(2)
+        await take(database, portal, ("activity", number, kind, dice.random() < 0.9, dice.choice(people), bound), at)
+        if number % 4 == 0:
+            steps = [
+                ("call", 100 + number, number, dice.choice([None, 0, 70]), "out", dice.choice(people)),
+                ("paper", dice.choice(["quote", "invoice"]), number, dice.choice(clients), None, number, "success", 12),
+            ]
+            for step in steps:
+                await take(database, portal, step, at)
+    async with database.writing() as session:
+        for number in range(1, 20):
+            ending = dice.choice(["open", "won", "lost"])
+            closed = None if ending == "open" else UNTIL - timedelta(days=dice.choice([1, 30, 200, 365, 366, 500]))
+            told = card(number, dice.choice(clients), ending=ending, closed_on=closed, responsible=dice.choice(people))
+            await card_figures.listed(session, portal, 2, [told])
+        named = [
+            Company(company_id=number, title=f"Завод {number}", assigned_by_id=11 + number % 2, created_at=None,
+                    updated_at=None)
+            for number in range(41, 48)
+        ]  # fmt: skip
+        await companies.keep(session, portal, named)
+    await follow(database, portal, limit=1000)
+    return portal
+
+
+async def asked(session, portal: int, *, manager: int | None = None, since: date = SINCE) -> Scope:
+    wanted = Filter(since=since, until=UNTIL, manager=manager)
+    return await scope_of(session, portal, wanted, now=NOW + timedelta(days=80))
+
+
+@pytest.mark.parametrize("manager", [None, 12])
+async def test_figures_by_manager_and_by_client_are_those_of_a_plain_count(database, manager) -> None:
+    portal = await lived(database)
+    things = [
+        one for one in await everything(database, portal)
+        if SINCE <= one["day"] <= UNTIL and manager in (None, one["user"])
+    ]  # fmt: skip
+    async with database.reading() as session:
+        scope = await asked(session, portal, manager=manager)
+        people = await activity.by_manager(session, scope)
+        clients, total = await activity.by_client(session, scope)
+        first, _ = await activity.by_client(session, scope, limit=2, offset=1)
+        of_one = await activity.by_manager(session, scope, company=42)
+
+    def figures(chosen):
+        sums = {}
+        for one in chosen:
+            known = sums.setdefault(one["kind"], [0, 0, Decimal(0), 0])
+            amount = one["amount"]
+            for at, more in enumerate((1, one["talk"], amount or 0, amount is not None)):
+                known[at] += more
+        return activity.Figures({kind: activity.Sums(*values) for kind, values in sums.items()})
+
+    assert things
+    assert people == {user: figures([one for one in things if one["user"] == user]) for user in people}
+    assert set(people) == {one["user"] for one in things}
+    assert activity.together(people) == figures(things), "what belongs to two clients counts once"
+    known = {company for one in things for company in one["companies"]}
+    assert total == len(known)
+    assert {one.company_id: one.figures for one in clients} == {
+        company: figures([one for one in things if company in one["companies"]]) for company in known
+    }
+    order = [(-one.figures.touches, one.company_id) for one in clients]
+    assert order == sorted(order)
+    assert [one.company_id for one in first] == [one.company_id for one in clients[1:3]]
+    of_42 = [one for one in things if 42 in one["companies"]]
+    assert of_one == {
+        user: figures([one for one in of_42 if one["user"] == user]) for user in {o["user"] for o in of_42}
+    }
+
+
+@pytest.mark.parametrize("manager", [None, 12])
+@pytest.mark.parametrize("since", [SINCE, UNTIL - timedelta(days=3)])
+async def test_active_clients_their_rating_and_the_forgotten_ones(database, manager, since) -> None:
+    portal = await lived(database)
+    things = await everything(database, portal)
+    deals = await rows(database, "SELECT * FROM deal_figures WHERE portal_id = :portal", portal)
+    bought = months_before(UNTIL, 12)
+    base = {
+        one["company_id"] for one in deals
+        if one["company_id"] and (one["ending"] == "open" or (one["ending"] == "won" and one["closed_on"] >= bought))
+    }  # fmt: skip
+    if manager is not None:
+        base = {one for one in base if one < 48 and 11 + one % 2 == manager}
+    reached = [one for one in things if one["kind"] in REACHING]
+    rating = {
+        company: sum(
+            POINTS[one["kind"]] for one in reached if company in one["companies"] and since <= one["day"] <= UNTIL
+        )
+        for company in base
+    }
+    last = {
+        company: max((one["at"] for one in reached if company in one["companies"]), default=None) for company in base
+    }
+
+    async with database.reading() as session:
+        scope = await asked(session, portal, manager=manager, since=since)
+        share = await activity_rating.share(session, scope, "base")
+        rated, total = await activity_rating.rated(session, scope, "base")
+        forgotten, left = await activity_rating.forgotten(session, scope, "base")
+
+    touched = {company for company, points in rating.items() if points}
+    assert (share.clients, share.touched, total) == (len(base), len(touched), len(base))
+    assert [(one.company_id, one.rating) for one in rated] == sorted(rating.items(), key=lambda one: (-one[1], one[0]))
+    assert {one.company_id: one.last_at for one in rated} == last
+    assert {one.company_id for one in forgotten} == base - touched
+    assert left == len(base - touched)
+    ages = [activity_rating.days_since(one, scope) for one in forgotten]
+    assert ages == sorted(ages, key=lambda days: -(10**9 if days is None else days))
+    assert {one.title for one in rated if one.company_id < 48} <= {f"Завод {number}" for number in range(41, 48)}
+
+
+async def test_potential_clients_are_target_clients_at_work_and_the_nurture_group(database) -> None:
+    portal = await portal_of_its_own(database)
+    async with database.writing() as session:
+        told = [card(number, 40 + number, ending=ending) for number, ending in enumerate(("open",) * 4 + ("lost",), 1)]
+        await card_figures.listed(session, portal, 1, told)
+        await card_figures.listed(session, portal, 2, [card(1, 51), card(2, 52), card(3, None)])
+    judged = {"1": "client = 'yes'", "2": "client = 'no'", "3": "client = 'unknown'", "5": "outcome = 'company'"}
+    async with database.writing() as session:
+        for number, what in judged.items():
+            await _set(session, f"UPDATE lead_figures SET {what} WHERE card_id = {number}")
+        await _set(session, "UPDATE deal_figures SET client = 'yes' WHERE card_id IN (1, 3)")
+    async with database.reading() as session:
+        found, total = await activity_rating.rated(session, await asked(session, portal), "potential")
+    assert [one.company_id for one in found] == [41, 45, 51]
+    assert total == 3
+
+
+async def _set(session, statement: str) -> None:
+    await session.execute(activity.text(statement))
