@@ -25,6 +25,7 @@ from app.web.intake_run import IntakeRun, build_intake
 from app.web.intake_store import IntakeStore
 from app.web.keys import signing_secret
 from app.web.measures import Measures
+from app.web.pages.frame import NoPortalYet, no_portal_page
 from app.web.sessions import Doorkeeper
 from app.web.short_bodies import ShortBodies
 from app.web.state import WebState
@@ -87,6 +88,7 @@ def _furnish(app: FastAPI) -> None:
     app.add_middleware(ShortBodies)  # pyright: ignore[reportArgumentType]  # its own, looser ASGI types
     app.add_middleware(SecurityHeaders)  # pyright: ignore[reportArgumentType]  # its own, looser ASGI types
     app.add_exception_handler(sign_in.SignInFirst, sign_in.to_login)
+    app.add_exception_handler(NoPortalYet, no_portal_page)
     for part in (health, api, sign_in, pages, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

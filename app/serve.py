@@ -32,7 +32,7 @@ except ImportError:  # not made for every platform
 
 _log = structlog.get_logger()
 
-_GRACE_SECONDS = 8
+_GRACE_SECONDS = 6
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

@@ -10,6 +10,8 @@ from app.store.database import ReadSession, WriteSession
 from app.store.journal import Entry, NewEntry
 from app.store.portals import Portal, PortalUnknown
 from app.store.runs import Chapter
+from app.web.assigned import Assigned, assigned
+from app.web.clocks import CardClocks, clocks_of
 from app.web.hints import HOT
 from app.web.problems import WebProblem
 from app.web.shapes import TYPE_NAMES, CardType
@@ -43,6 +45,8 @@ class StoredStory:
     current: Chapter | None
     runs: list[Chapter]
     hints: list[Entry]
+    assigned: Assigned
+    clocks: CardClocks
 
 
 def entity_type_id(name: TypeName) -> int:
@@ -99,7 +103,9 @@ async def listed(session: ReadSession, portal: Portal, wanted: Wanted) -> tuple[
     return page, await cards.count_cards(session, conditions)
 
 
-async def story_of(session: ReadSession, key: CardKey, *, runs: int, before_run: int | None) -> StoredStory:
+async def story_of(
+    session: ReadSession, portal: Portal, key: CardKey, *, runs: int, before_run: int | None
+) -> StoredStory:
     """Raises WebProblem when the card was never judged."""
     card = await cards.get(session, key)
     if card is None:
@@ -112,6 +118,8 @@ async def story_of(session: ReadSession, key: CardKey, *, runs: int, before_run:
         await card_story.last_judged(session, key),
         await card_story.chapters(session, key, limit=runs, before_run=before_run),
         await card_story.hints(session, key),
+        await assigned(session, key),
+        await clocks_of(session, portal, key),
     )
 
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from app.store import completeness, counters, flow_figures, rejudging
 from app.store.completeness import Completeness
 from app.store.database import ReadSession
-from app.store.flow_figures import QUANTILES, Budget, EventToGrade, Lag, Queue
+from app.store.flow_figures import NOTICES, QUANTILES, Budget, EventToGrade, Lag, Queue
 
 _REFUSALS = {"portal_503": "503", "portal_429": "429"}
 _DAY = ("changed", "heard", "judged", "only_by_sweep", "parked", "deleted", "waiting")
@@ -20,7 +20,8 @@ _DAY = ("changed", "heard", "judged", "only_by_sweep", "parked", "deleted", "wai
 
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
-    """One reading of them all. `days`: today of each portal. `refused` by portal and status.
+    """One reading of them all. `days`: today of each portal. `refused` by portal and status,
+    `notices` by portal and result.
 
     `to_rejudge`: open cards by portal that the newest rules have not judged yet.
     """
@@ -32,6 +33,7 @@ class FlowFigures:
     days: list[Completeness]
     refused: Mapping[tuple[int, str], int]
     to_rejudge: Mapping[int, int]
+    notices: Mapping[tuple[int, str], int]
 
 
 async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
@@ -40,6 +42,7 @@ async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
     portals = [lag.portal_id for lag in lags]
     days = {portal: await completeness.today(session, portal, now=now) for portal in portals}
     counted = {(one.portal_id, one.name): one.value for one in await counters.since(session, now.date())}
+    sent = await flow_figures.notices(session, now=now)
     return FlowFigures(
         queue=await flow_figures.queue(session),
         budgets=await flow_figures.budgets(session),
@@ -50,6 +53,7 @@ async def read_flow(session: ReadSession, *, now: datetime) -> FlowFigures:
             (portal, status): counted.get((portal, name), 0) for portal in portals for name, status in _REFUSALS.items()
         },
         to_rejudge=await rejudging.still_to_judge(session),
+        notices={(portal, one): sent.get((portal, one), 0) for portal in portals for one in NOTICES},
     )
 
 
@@ -86,13 +90,20 @@ class FlowMeasures:
             "ogon_rejudging_left", "Open cards that the newest rules have yet to judge again", "portal"
         )
 
+        self._notices = gauge(
+            "ogon_notices_day",
+            "Notices of the last 24 hours: warned, breached, passed_on, held, or refused by the portal",
+            "portal",
+            "result",
+        )
+
     def show(self, told: FlowFigures, *, now: datetime) -> None:
         """Set the gauges. What there is no figure for, such as the lag before the first sweep, is left out."""
         self._waiting.set(told.queue.waiting)
         self._running.set(told.queue.running)
         self._queue_age.set((now - told.queue.oldest).total_seconds() if told.queue.oldest else 0)
         of_portals = (self._budget, self._refused, self._lag, self._failures, self._difference, self._day)
-        for labelled in (*of_portals, self._to_rejudge, self._grade):
+        for labelled in (*of_portals, self._to_rejudge, self._notices, self._grade):
             labelled.clear()
         for budget in told.budgets:
             self._budget.labels(str(budget.portal_id)).set(budget.used)
@@ -111,3 +122,5 @@ class FlowMeasures:
                 self._day.labels(str(day.portal_id), figure).set(getattr(day, figure))
         for portal, left in told.to_rejudge.items():
             self._to_rejudge.labels(str(portal)).set(left)
+        for (portal, result), count in told.notices.items():
+            self._notices.labels(str(portal), result).set(count)

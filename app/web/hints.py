@@ -1,8 +1,9 @@
 """What of a delivery is written into the journal, and how urgent it is. Pure; called by `intake.py`.
 
 A row is a hint that a card changed, never what changed. Leads and deals are judged themselves; from a company's
-row the dispatcher finds the open cards it touches; rows of activities, calls, comments and other objects are kept
-for whoever measures reactions, and dispatching them judges nothing. An event we do not know is kept as rejected.
+row the dispatcher finds the open cards it touches; rows of activities and of ended calls name the activity, which is
+then read at once; comments and other objects are kept, and dispatching them judges nothing. An event we do not know
+is kept as rejected.
 """
 
 from app.bitrix24.events import Change, Event, RobotCall, Subject
@@ -13,6 +14,7 @@ HOT, NORMAL, BACKGROUND = 0, 1, 2
 _LEAD = 1
 _JUDGED = frozenset({1, 2, 3, 4})  # lead, deal, contact, company
 _MOST_TEXT = 4000
+_LONGEST_ID = 15
 
 
 def of_event(event: Event, portal_id: int) -> NewEntry:
@@ -24,7 +26,7 @@ def of_event(event: Event, portal_id: int) -> NewEntry:
         event=event.name,
         portal_id=portal_id,
         entity_type_id=event.entity_type_id,
-        card_id=event.item_id,
+        card_id=event.item_id or _activity_of_call(event),
         change=event.change.value,
         lane=_lane(event),
     )
@@ -51,6 +53,14 @@ def of_robot_call(call: RobotCall, portal_id: int) -> NewEntry:
 def of_not_understood(reason: str, portal_id: int) -> NewEntry:
     """The journal row of a delivery that proved itself and still can't be used; `reason` quotes nothing of it."""
     return NewEntry(source="webhook", event="", portal_id=portal_id, rejected=reason)
+
+
+def _activity_of_call(event: Event) -> int | None:
+    """A call that ended names its activity (telephony/voximplant/events/on-voximplant-call-end)."""
+    told = event.data.get("CRM_ACTIVITY_ID") if event.subject is Subject.CALL else None
+    text = str(told or "")
+    known = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
+    return int(text) or None if known else None
 
 
 def _lane(event: Event) -> int:

@@ -5,11 +5,13 @@ Everything that reaches a template is escaped there. No page has a script; style
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -19,6 +21,7 @@ from app.domain.messages import Message, message_from_json
 from app.texts import Catalogue, catalogue
 from app.web import words
 from app.web.sessions import COOKIE
+from app.web.shapes import TYPE_NAMES
 from app.web.state import web_state
 
 LANGUAGE_COOKIE = "ogon_lang"
@@ -55,6 +58,7 @@ def page(
     doorkeeper = web_state(request).doorkeeper
     cookie = request.cookies.get(COOKIE)
     signed_in = doorkeeper.session_of(cookie) is not None
+    caller = getattr(request.state, "caller", None)
     html = (
         _environment(language)
         .get_template(template)
@@ -62,9 +66,11 @@ def page(
             request=request,
             language=language,
             signed_in=signed_in,
-            caller=getattr(request.state, "caller", None),
+            caller=caller,
+            may=caller.may if caller else _nobody_may,
             csrf=doorkeeper.csrf_token(cookie) if cookie and signed_in else "",
             with_query=_with_query(request),
+            address=address,
             style=_style(),
             **context,
         )
@@ -96,6 +102,16 @@ def _with_query(request: Request) -> Callable[..., str]:
     return link
 
 
+def _nobody_may(_role: str) -> bool:
+    return False
+
+
+def address(path: str, **query: str | int | None) -> str:
+    """A page of ours with these parameters; None leaves one out."""
+    kept = {name: value for name, value in query.items() if value is not None}
+    return path + (f"?{urlencode(kept)}" if kept else "")
+
+
 @cache
 def _style() -> str:
     """The address of the style sheet; another content has another address, so browsers may keep it."""
@@ -118,7 +134,10 @@ def _environment(language: str) -> Environment:
     untyped.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)
     untyped.filters["said"] = partial(said, texts)
     untyped.filters["moment"] = partial(moment, texts)
+    untyped.filters["day_or_moment"] = partial(day_or_moment, texts)
+    untyped.filters["card_type"] = TYPE_NAMES.get
     untyped.filters["pretty"] = pretty
+    untyped.filters["percent"] = partial(percent, texts)
     # `_()` of a variable would hand its text out unescaped; these give plain text, which the template escapes.
     untyped.filters["named"] = partial(named, texts)
     untyped.filters["translated"] = texts.gettext
@@ -148,6 +167,16 @@ def named(texts: Catalogue, code: str | None, group: str) -> str:
 def moment(texts: Catalogue, at: datetime | None, zone: tzinfo) -> str:
     """A time of day on the clocks of `zone`, nothing for none."""
     return "" if at is None else texts.moment(at.astimezone(zone))
+
+
+def day_or_moment(texts: Catalogue, at: date | datetime | None, zone: tzinfo) -> str:
+    """A calendar day as it is, a moment on the clocks of `zone`."""
+    return moment(texts, at, zone) if at is None or isinstance(at, datetime) else texts.day(at)
+
+
+def percent(texts: Catalogue, share: float) -> str:
+    """A share of 0 to 1 as `68 %`, below ten with a decimal place."""
+    return f"{texts.number(Decimal(str(round(share * 100, 0 if share >= 0.1 else 1))))}\xa0%"
 
 
 def pretty(value: Any) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from app.web.clock_shapes import ClocksView
+
 CardType = Literal["lead", "deal", "contact", "company"]
 TYPE_NAMES: dict[int, CardType] = {1: "lead", 2: "deal", 3: "contact", 4: "company"}
 
@@ -91,9 +93,10 @@ class CheckView(BaseModel):
 class VerdictView(BaseModel):
     """What a run decided, and why."""
 
-    stage: str = Field(description="lead_gate or deal_grade.")
+    stage: str = Field(description="lead_gate, deal_grade, or segment for a company.")
     outcome: str | None
     grade: str | None
+    segment: str | None = Field(description="Of a company: new, regular, sleeping or nurture; null for none.")
     possible: list[str] = Field(description="Grades that answers still missing could make.")
     client: str | None
     request: str | None
@@ -150,6 +153,33 @@ class HintView(BaseModel):
     dispatched_at: datetime | None
 
 
+class PassedOver(BaseModel):
+    """A member of the pool who could not get the card."""
+
+    user: int
+    name: str
+    why: str = Field(description="In the reader's language.")
+
+
+class AssignmentView(BaseModel):
+    """Whom a pool chose for the card, or that nobody could take it."""
+
+    at: datetime
+    user: int | None = Field(description="Null: nobody could take it, and it stays with its owner.")
+    name: str | None
+    from_user: int | None = Field(description="Whose the card was.")
+    from_name: str | None
+    pool: int | None = Field(description="Our number of the pool; null where the card is of none.")
+    pool_name: str | None
+    reason: str = Field(description="arrival, or what made the card pass on, e.g. breach.")
+    why: str | None = Field(description="turn; free_turn: by one given back earlier; knows_client: costs no turn.")
+    text: str = Field(description="Both in one line, in the reader's language.")
+    passed_over: list[PassedOver]
+    cost_turn: bool
+    given_back_at: datetime | None = Field(description="When the turn was given back.")
+    given_back_why: str | None
+
+
 class Story(BaseModel):
     """All that is known of one card."""
 
@@ -157,6 +187,8 @@ class Story(BaseModel):
     current: RunView | None = Field(description="The newest run that came to a verdict.")
     runs: list[RunView] = Field(description="The newest first.")
     next_before_run: int | None = Field(description="Ask again with `before_run` set to this for older runs.")
+    assignments: list[AssignmentView] = Field(description="Who got the card and why, the newest first.")
+    clocks: ClocksView = Field(description="How it was answered, round by round, and whose it was.")
     hints: list[HintView] = Field(description="The newest first; rows older than JOURNAL_KEEP_DAYS are gone.")
 
 

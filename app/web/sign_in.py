@@ -56,7 +56,15 @@ def head_form(caller: Annotated[Caller, OwnForm]) -> Caller:
     return caller
 
 
+def admin_form(caller: Annotated[Caller, OwnForm]) -> Caller:
+    """The same for a form that needs the role admin."""
+    demand(caller, "admin")
+    return caller
+
+
 HeadForm = Annotated[Caller, Depends(head_form)]
+AdminForm = Annotated[Caller, Depends(admin_form)]
+ReaderForm = Annotated[Caller, OwnForm]
 
 
 def _foreign_form() -> WebProblem:
@@ -128,14 +136,14 @@ def _refused(request: Request, after: str, problem: WebProblem) -> Response:
 
 def _form(request: Request, after: str, *, wrong: str = "", status: int = 200) -> Response:
     closed = web_state(request).settings.admin_token is None
-    return rendering.page(request, "login.html", status=status, next=_local(after), wrong=wrong, closed=closed)
+    return rendering.page(request, "login.html", status=status, next=local(after), wrong=wrong, closed=closed)
 
 
 async def _enter(web: WebState, request: Request, caller: Caller, after: str) -> Response:
     async with web.database.writing() as session:
         detail = {"role": caller.role, "source": source_of(request)}
         await audit.note(session, who=caller.name, what="session.opened", subject=caller.name, detail=detail)
-    answer = RedirectResponse(_local(after), status_code=303)
+    answer = RedirectResponse(local(after), status_code=303)
     outside = web.settings.public_url or str(request.base_url)
     answer.set_cookie(
         COOKIE,
@@ -149,7 +157,7 @@ async def _enter(web: WebState, request: Request, caller: Caller, after: str) ->
     return answer
 
 
-def _local(after: str) -> str:
+def local(after: str) -> str:
     """A path of ours, whatever was asked: a link to the login page must not lead elsewhere."""
     local = after.startswith("/") and not after.startswith(("//", "/\\")) and after.isprintable() and "\\" not in after
     return after if local else "/"

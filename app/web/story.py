@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from app.domain.facts import Fact, Facts, FactValue
 from app.domain.messages import Message, message
+from app.domain.touch import Hold, hold_said
 from app.domain.wording import called, value_said
 from app.store.cards import Card
 from app.store.journal import Entry
@@ -81,7 +82,7 @@ class Teller:
             verdict=self.verdict(_mapping(run.verdict)) if run.verdict else None,
             facts=self.facts(run.facts),
             actions=[_action(action) for action in chapter.actions],
-            held=[said(self.texts, held) for held in _list(plan.get("held"))],
+            held=[self._held(held) for held in _list(plan.get("held"))],
             error=run.error,
         )
 
@@ -91,6 +92,7 @@ class Teller:
             stage=str(stored.get("stage", "")),
             outcome=stored.get("outcome"),
             grade=stored.get("grade"),
+            segment=stored.get("segment"),
             possible=_list(stored.get("possible")),
             client=stored.get("client"),
             request=stored.get("request"),
@@ -102,6 +104,13 @@ class Teller:
             why=said(self.texts, stored.get("why")),
             findings=[self._finding(item) for item in _list(stored.get("findings"))],
         )
+
+    def _held(self, stored: Any) -> str:
+        """A code of `domain.touch` in words; what another version wrote as it is."""
+        try:
+            return self.texts.say(hold_said(Hold(stored)))
+        except ValueError:
+            return said(self.texts, stored)
 
     def _check(self, stored: Stored) -> CheckView:
         return CheckView(

@@ -16,6 +16,7 @@ OUTCOMES = {
     "needs_data": _("Data needed"),
 }
 GRADES = {"AAA": "AAA", "BBB": "BBB", "CCC": "CCC", "none": _("No grade")}
+SEGMENTS = {"new": _("New"), "regular": _("Regular"), "sleeping": _("Sleeping"), "nurture": _("Nurture group")}
 STATES = {
     "open": _("in work"),
     "final": _("closed"),
@@ -42,10 +43,12 @@ ACTION_KINDS = {
     "create": _("Make a card"),
     "update": _("Write fields"),
     "move": _("Move to a stage"),
+    "assign": _("Give the card to its new owner"),
     "rows": _("Copy product rows"),
     "comment": _("Write a timeline entry"),
     "todo": _("Set a to-do"),
     "complete_todo": _("Close a to-do"),
+    "notify": _("Notify a person"),
 }
 SOURCES = {
     "webhook": _("webhook"),
@@ -56,9 +59,90 @@ SOURCES = {
     "rules": _("changed rules"),
 }
 MODES = {"live": _("live"), "shadow": _("shadow: nothing is written")}
+CHOSEN = {
+    "turn": _("it was this person's turn"),
+    "free_turn": _("by a turn given back earlier, at no cost"),
+    "knows_client": _("knows the client, so it costs no turn"),
+}
+ASSIGNED_FOR = {"arrival": _("a new card"), "breach": _("nobody had reacted in time")}
+BARRED = {
+    "absent": _("away"),
+    "full": _("has as many open cards as allowed"),
+    "had_it": _("had the card already"),
+}
+GIVEN_BACK = {
+    "junk": _("the card was junk"),
+    "person": _("a person gave the card to somebody else"),
+    "breach": _("the card passed on"),
+}
 COUNTED = {
     "webhook_refused": _("Deliveries with a wrong or missing token"),
     "webhook_malformed": _("Requests that were no delivery"),
+}
+TARGETS = {"hot": _("hot"), "warm": _("warm"), "other": _("other")}
+REACTION_STATES = {
+    "waiting": _("waits"),
+    "met": _("answered in time"),
+    "missed": _("not answered in time"),
+    "closed": _("closed in time"),
+    "not_seen": _("no answer is to be seen"),
+}
+CONTACTS = {
+    "call_out": _("outgoing call"),
+    "call_in": _("incoming call"),
+    "letter": _("letter"),
+    "meeting": _("meeting"),
+    "chat": _("chat"),
+}
+NOT_COUNTED = {
+    "no_call_out": _("nobody picked up, or the call is only planned"),
+    "no_call_in": _("missed"),
+    "no_letter": _("not sent yet"),
+    "no_meeting": _("not held yet"),
+    "no_chat": _("nobody of ours has answered in it"),
+    "machine": _("made by Ogon, not by a person"),
+    "before": _("before the card came"),
+    "no_call_statistics": _("how long was talked is not known: call statistics were not read"),
+    "completed_automatically": _("ticked off by the portal, so nobody knows whether it was held"),
+    "chat_not_read": _("the messages of the chat were not read"),
+    "unknown": _("the portal does not tell whether it reached the client"),
+    "not_yet": _("just read, the clock is being worked out anew"),
+}
+UNREAD = {
+    "activities": _("Calls, letters and meetings could not all be read: an answer may be among them."),
+    "calls": _("Call statistics could not all be read: an answer may be among the calls."),
+    "chats": _("Chats could not all be read: an answer may be among them."),
+}
+REPLAY_STATES = {
+    "waiting": _("waits"),
+    "running": _("under way"),
+    "done": _("done"),
+    "cancelled": _("cancelled"),
+    "failed": _("failed"),
+}
+ENDED = {
+    "won": _("won"),
+    "lost": _("lost"),
+    "junk": _("junk"),
+    "junk_by_us": _("junk by Ogon"),
+    "converted": _("converted"),
+    "open": _("still open"),
+    "gone": _("deleted"),
+}
+# What may be chosen in the form of the rules; outcomes, grades and types have their own words above.
+RULE_OPTIONS = {
+    "over": _("more than"),
+    "at_least": _("at least"),
+    "under": _("less than"),
+    "at_most": _("at most"),
+    "one_of": _("one of the list"),
+    "none_of": _("none of the list"),
+    "number": _("a number"),
+    "flag": _("yes or no"),
+    "date": _("a date"),
+    "code": _("one of a list"),
+    "codes": _("several of a list"),
+    "text": _("a text"),
 }
 # What the domain has no word of its own for; other criteria and facts are called as it calls them.
 CRITERIA = {"client": _("Target client"), "request": _("Fitting request"), "minimum": _("Minimum")}
@@ -69,6 +153,8 @@ FACTS = {
     "lead_text": _("Text of the lead"),
     "company_linked": _("A company is linked"),
     "won_deals": _("Won deals of the company"),
+    "segment": _("Segment as it stood in the portal"),
+    "last_contact": _("Last contact"),
 }
 EXEMPTIONS = {
     "regular": _("a regular buyer who took little this once"),
@@ -97,6 +183,7 @@ PARSER_REASONS = (
 ALL: dict[str, dict[str, str]] = {
     "outcome": OUTCOMES,
     "grade": GRADES,
+    "segment": SEGMENTS,
     "state": STATES,
     "type": TYPES,
     "truth": TRUTHS,
@@ -105,6 +192,18 @@ ALL: dict[str, dict[str, str]] = {
     "kind": ACTION_KINDS,
     "source": SOURCES,
     "mode": MODES,
+    "target": TARGETS,
+    "reaction": REACTION_STATES,
+    "contact": CONTACTS,
+    "not_counted": NOT_COUNTED,
+    "unread": UNREAD,
+    "replay": REPLAY_STATES,
+    "ended": ENDED,
+    "rule_option": RULE_OPTIONS,
     "counted": COUNTED,
     "exemption": EXEMPTIONS,
+    "chosen": CHOSEN,
+    "assigned_for": ASSIGNED_FOR,
+    "barred": BARRED,
+    "given_back": GIVEN_BACK,
 }

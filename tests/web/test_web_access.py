@@ -39,6 +39,8 @@ OTHERWISE: dict[str, Role] = {
     "POST /api/v1/replays": "head",
     "POST /api/v1/replays/{id}/cancel": "head",
     "POST /api/v1/second-looks/{id}": "head",
+    "POST /api/v1/absences": "head",
+    "POST /api/v1/absences/{id}/withdraw": "head",
     "GET /api/v1/tokens": "admin",
     "GET /api/v1/audit": "admin",
 }

@@ -1,5 +1,9 @@
 """Health, readiness, figures: what they say when all is well and when it is not."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
 import httpx
 import psycopg
 import pytest
@@ -8,6 +12,8 @@ from web_delivery import deliver, event_body
 
 from app.main import create_app
 from app.settings import Settings
+from app.store import runs
+from app.store.cards import CardKey
 from app.store.database import Database, connected
 from app.store.portals import Portal
 
@@ -71,6 +77,35 @@ async def test_figures_count_deliveries_flushes_and_cards(
     assert figures[f'ogon_cards{{portal="{portal.id}",result="needs_data"}}'] == "1.0"
     assert figures[f'ogon_cards_parked{{portal="{portal.id}"}}'] == "1.0"
     assert figures['ogon_counted_today{name="webhook_refused",portal="0"}'] == "1.0"
+
+
+async def test_notices_of_the_day_are_counted_by_what_they_said(
+    client: httpx.AsyncClient, database: Database, portal: Portal
+) -> None:
+    ended: dict[str, Literal["done", "failed"] | None] = {
+        "deal-7:clock:1:warn:1:owner": "done",
+        "deal-7:clock:1:breach:1:head": "done",
+        "deal-7:clock:1:breach:1:next": "done",
+        "deal-8:clock:1:breach:1:owner": "done",
+        "lead-9:held:3:head": "done",
+        "lead-9:clock:1:breach:1:head": "failed",
+        "lead-9:clock:1:warn:1:owner": None,
+    }
+    lately = datetime.now(UTC) - timedelta(hours=1)
+    card = CardKey(portal.id, 2, 7)
+    run = runs.NewRun(card=card, mode="live", seen={}, facts={}, facts_digest="", opened_at=lately)
+    for opened in (lately, lately - timedelta(days=2)):
+        async with database.writing() as session:
+            planned = [runs.PlannedAction(key, "notify", {}) for key in ended]
+            number = await runs.open_run(session, replace(run, opened_at=opened), planned)
+            finished = [runs.FinishedAction(key, state) for key, state in ended.items() if state]
+            await runs.progress(session, number, finished=finished)
+            await runs.close_run(session, number, status="done")
+    answer = await client.get("/metrics", headers={"authorization": "Bearer admin-token-of-the-tests"})
+    figures = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+    told = {"warned": 1, "breached": 2, "passed_on": 1, "held": 1, "refused": 1}
+    for result, count in told.items():
+        assert figures[f'ogon_notices_day{{portal="{portal.id}",result="{result}"}}'] == f"{count}.0"
 
 
 async def test_figures_are_for_the_machine_itself_and_the_administrator(client: httpx.AsyncClient, app) -> None:

@@ -1,6 +1,6 @@
 """The calculator, the regular clients and the ledger of exceptions as the API tells them."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from app.store import dictionary, rulesets, tokens
 from app.store.database import Database
 from app.store.portals import Portal
 from app.store.rules_in_force import ensure_first_version
-from app.web.api.reports import ASKED_AT
+from app.web.api.reports import ELSEWHERE
 from tests.reports.recorded import BASE, Deal, Look, record
 
 pytestmark = pytest.mark.anyio
@@ -185,22 +185,106 @@ async def test_a_viewer_reckons_and_reads_clients_and_the_ledger_is_for_heads(
         async with database.writing() as session:
             _, secret = await tokens.create(session, name=f"a {role}", role=role, by="the tests")
         headers = {"authorization": f"Bearer {secret.get_secret_value()}"}
-        for path in ("/calculator/minimum?monthly_cost=1&deals_a_month=1", "/clients/regular", "/exceptions"):
+        asked = "/calculator/minimum?monthly_cost=1&deals_a_month=1"
+        for path in (
+            asked,
+            "/clients/regular",
+            "/exceptions",
+            "/reports/exceptions",
+            "/reports/kpi",
+            "/reports/past-deals",
+        ):
             answer = await client.get(f"/api/v1{path}", headers=headers)
             seen[role, path.partition("?")[0]] = answer.status_code
     assert seen == {
         ("viewer", "/calculator/minimum"): 200,
         ("viewer", "/clients/regular"): 200,
         ("viewer", "/exceptions"): 403,
+        ("viewer", "/reports/exceptions"): 403,
+        ("viewer", "/reports/kpi"): 403,
+        ("viewer", "/reports/past-deals"): 200,
         ("head", "/calculator/minimum"): 200,
         ("head", "/clients/regular"): 200,
         ("head", "/exceptions"): 200,
+        ("head", "/reports/exceptions"): 200,
+        ("head", "/reports/kpi"): 200,
+        ("head", "/reports/past-deals"): 200,
     }
 
 
-async def test_every_report_is_listed_with_where_it_is_asked(client: httpx.AsyncClient, app: FastAPI) -> None:
+MACHINERY = {"report", "scope", "grouped", "relations", "sources"}
+
+
+async def test_every_report_file_is_listed_and_tells_its_definition(client: httpx.AsyncClient, app: FastAPI) -> None:
     listed = await ask(client, "/reports")
-    assert {line["name"] for line in listed} == set(REPORTS) == set(ASKED_AT)
-    assert {line["address"] for line in listed} <= set(app.openapi()["paths"])
-    files = {path.stem.replace("_", "-") for path in Path(reports.__file__).parent.glob("*.py")} - {"--init--"}
-    assert files == set(REPORTS)
+    assert [line["name"] for line in listed] == list(REPORTS)
+    assert all(line["title"] and line["definition"] and line["filters"] for line in listed)
+    assert set(ELSEWHERE.values()) <= set(app.openapi()["paths"])
+    files = {path.stem for path in Path(reports.__file__).parent.glob("*.py")} - {"__init__"} - MACHINERY
+    assert {name.replace("_", "-") for name in files} == set(REPORTS)
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("name", REPORTS)
+async def test_every_report_answers_in_the_common_shape_and_each_number_opens_to_its_cards(
+    client: httpx.AsyncClient, name: str
+) -> None:
+    told = await ask(client, f"/reports/{name}", **PERIOD)
+    assert (told["name"], told["since"], told["until"]) == (name, PERIOD["since"], PERIOD["until"])
+    assert told["tables"]
+    for table in told["tables"]:
+        rows = [*table["rows"], *([table["totals"]] if table["totals"] else [])]
+        names = {column["name"] for column in table["columns"]}
+        assert all(set(row["cells"]) <= names for row in rows)
+        for column in (column for column in table["columns"] if column["cards"]):
+            for row in rows[:3]:
+                which = {"table": table["name"], "column": column["name"]}
+                which |= {} if row is table["totals"] else {"row": row["key"]}
+                behind = await ask(client, f"/reports/{name}/cards", **PERIOD, **which)
+                assert len(behind["items"]) == min(behind["total"], 50)
+                if column["kind"] == "count":
+                    assert behind["total"] == row["cells"][column["name"]], which
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_the_kpi_sheet_is_of_the_last_whole_month_unless_asked_otherwise(client: httpx.AsyncClient) -> None:
+    line = next(one for one in await ask(client, "/reports") if one["name"] == "kpi")
+    assert (line["last_month"], line["role"], line["filters"]) == (True, "head", ["department", "manager", "period"])
+    told = await ask(client, "/reports/kpi")
+    first, last = (date.fromisoformat(told[name]) for name in ("since", "until"))
+    following = last + timedelta(days=1)
+    assert (first.day, following.day, first.month % 12 + 1) == (1, 1, following.month)
+    assert (await ask(client, "/reports/kpi", until="2026-03-31"))["since"] == "2026-03-01"
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_a_number_of_the_ledger_opens_to_its_deals(client: httpx.AsyncClient) -> None:
+    told = await ask(client, "/reports/exceptions", **PERIOD)
+    assert {row["key"]: row["cells"]["deals"] for row in told["tables"][0]["rows"]} == {
+        "regular": 1,
+        "trial": 1,
+        "undecided": 0,
+        "person": 0,
+    }
+    which = {"table": "kinds", "column": "lost", "row": "trial"}
+    behind = await ask(client, "/reports/exceptions/cards", **PERIOD, **which)
+    assert [(card["id"], card["title"], card["address"]) for card in behind["items"]] == [
+        (5, "Deal 5", "https://portal.example/crm/deal/details/5/")
+    ]
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        pytest.param("/nothing", 404, "/api/v1/reports lists them", id="no such report"),
+        pytest.param("/exceptions?source=WEB", 422, "leave it out", id="a filter it does not heed"),
+        pytest.param("/exceptions?since=2026-05-01&until=2026-04-01", 422, "earlier", id="a period backwards"),
+        pytest.param("/exceptions/cards?table=kinds&column=profit", 404, "no such number", id="no cards behind it"),
+        pytest.param("/exceptions/cards?table=kinds&column=won&row=x", 404, "no such number", id="no such row"),
+        pytest.param("/past-deals/cards?table=deals&column=deals", 404, "no such number", id="numbers do not open"),
+    ],
+)
+async def test_a_wrong_question_says_what_to_ask(client: httpx.AsyncClient, path: str, status: int, told: str) -> None:
+    answer = await client.get(f"/api/v1/reports{path}", headers=ADMIN)
+    assert (answer.status_code, told in answer.json()["error"]["message"]) == (status, True)

@@ -49,7 +49,7 @@ class OwnerLine(BaseModel):
 class HistoryLine(BaseModel):
     """How far one source of the portal's past is kept."""
 
-    source: str = Field(description="activities, calls, lead_moves, deal_moves, lead_owners or deal_owners.")
+    source: str = Field(description="activities, calls, chats, quotes, invoices, or moves or owners of either cards.")
     whole_since: datetime | None = Field(description="What happened before it may be missing; null: nothing is whole.")
     read_at: datetime | None
     refused: str | None = Field(description="Why the portal does not let us read it.")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from app.store.cards import CardKey, CardState
 from app.texts import catalogue
+from app.web import assigned
 from app.web.access import AsHead
 from app.web.api.queries import LARGEST_NUMBER, Limit, WhichPortal
 from app.web.asking import (
@@ -21,6 +22,7 @@ from app.web.asking import (
     replay,
     story_of,
 )
+from app.web.clocks import clocks_told
 from app.web.problems import ProblemAnswer
 from app.web.rendering import language_of
 from app.web.shapes import CardPage, CardType, Queued, Story
@@ -30,7 +32,7 @@ from app.web.story import Teller, hint
 router = APIRouter(prefix="/cards", tags=["cards"], responses={404: {"model": ProblemAnswer}})
 
 CardId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The card's id in the portal.")]
-CardKind = Annotated[TypeName, Path(description="lead or 1, deal or 2.")]
+CardKind = Annotated[TypeName, Path(description="lead or 1, deal or 2, company or 4.")]
 
 
 @router.get("")
@@ -73,13 +75,15 @@ async def card_story(
     type_id = entity_type_id(type)
     async with web.database.reading() as session:
         where = await portal_of_card(session, portal, type_id, id)
-        told = await story_of(session, CardKey(where.id, type_id, id), runs=runs, before_run=before_run)
+        told = await story_of(session, where, CardKey(where.id, type_id, id), runs=runs, before_run=before_run)
     teller = Teller(catalogue(language_of(request)), where)
     return Story(
         card=teller.card(told.card),
         current=teller.run(told.current) if told.current else None,
         runs=[teller.run(chapter) for chapter in told.runs],
         next_before_run=told.runs[-1].run.id if len(told.runs) == runs else None,
+        assignments=assigned.told(teller.texts, told.assigned),
+        clocks=clocks_told(teller.texts, told.clocks),
         hints=[hint(entry) for entry in told.hints],
     )
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from app.domain.messages import Message, message
 from app.domain.minimum import months_before
-from app.domain.wording import code_said, value_said
-from app.reports.regular_clients import TRAITS, Advice, Band, Group, RegularClients, Trait, regular_clients
+from app.domain.wording import code_said
+from app.reports.regular_clients import TRAITS, Advice, Group, RegularClients, Trait, band_said, regular_clients
 from app.store import completeness, dictionary
 from app.store.rules_in_force import rules_in_force
 from app.texts import Catalogue, catalogue
@@ -196,19 +196,7 @@ class _Teller:
 
     def _label(self, trait: Trait, group: Group) -> str:
         if group.band is not None:
-            return self.texts.say(_band_said(trait, group.band))
+            return self.texts.say(band_said(trait, group.band))
         if group.code is None:
             return self.texts.say(message("not known"))
         return self.industry(group.code) if trait == "industry" else self.sources.get(group.code) or group.code
-
-
-def _band_said(trait: Trait, band: Band) -> Message:
-    match band:
-        case Band(over=None, up_to=Decimal() as up_to):
-            return message("up to {up_to}", up_to=value_said(trait, up_to))
-        case Band(over=Decimal() as over, up_to=None):
-            return message("over {over}", over=value_said(trait, over))
-        case Band(over=Decimal() as over, up_to=Decimal() as up_to):
-            return message("over {over}, up to {up_to}", over=value_said(trait, over), up_to=value_said(trait, up_to))
-        case _:
-            return message("any")

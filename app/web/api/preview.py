@@ -10,9 +10,11 @@ from app.domain.actions import (
     Action,
     AddComment,
     AddTodo,
+    AssignItem,
     CompleteTodo,
     CreateItem,
     MoveItem,
+    Notify,
     Ref,
     SetRows,
     UpdateItem,
@@ -89,7 +91,7 @@ class PreviewAsked(RulesToTry):
 class PlannedWrite(BaseModel):
     """One write that would be made."""
 
-    kind: str = Field(description="create, update, move, rows, comment, todo or complete_todo.")
+    kind: str = Field(description="create, update, move, rows, comment, todo, complete_todo or notify.")
     said: str = Field(description="The same in words.")
     payload: dict[str, Any]
 
@@ -177,6 +179,8 @@ def _detail(action: Action, dictionary: PortalDictionary, texts: Catalogue) -> M
         case MoveItem(entity=entity, stage=code, pipeline=pipeline):
             stage = stage_at(dictionary, entity, (pipeline or 0, code))
             return message("“{stage}”", stage=stage.name if stage else code)
+        case AssignItem(user=user):
+            return message("user {user}", user=str(user))
         case SetRows(rows=rows):
             return message("{count}", count=len(rows))
         case AddComment(text=text):
@@ -191,6 +195,8 @@ def _detail(action: Action, dictionary: PortalDictionary, texts: Catalogue) -> M
             )
         case CompleteTodo(activity_id=activity):
             return message("{count}", count=str(activity))
+        case Notify(user=user, text=text):
+            return message("user {user}: {text}", user=str(user), text=text[:_SHOWN])
         case _:
             assert_never(action)
 

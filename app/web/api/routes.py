@@ -4,20 +4,27 @@ from fastapi import APIRouter, Depends
 
 from app.web.access import as_viewer
 from app.web.api import (
+    absences,
     activities,
+    activity,
     audit,
     calculator,
+    calendars,
     cards,
     clients,
     completeness,
     effects,
     exceptions,
+    people,
+    pools,
     portals,
     preview,
+    reactions,
     replays,
     reports,
     reviews,
     rules,
+    segments,
     tokens,
 )
 from app.web.bearer import scheme
@@ -30,7 +37,9 @@ router = APIRouter(
 )
 router.include_router(cards.router)
 router.include_router(activities.router)
+router.include_router(activity.router)
 router.include_router(portals.router)
+router.include_router(pools.router)
 router.include_router(completeness.router)
 router.include_router(rules.router)
 router.include_router(tokens.router)
@@ -41,5 +50,10 @@ router.include_router(exceptions.router)
 router.include_router(effects.router)
 router.include_router(reviews.router)
 router.include_router(preview.router)
+router.include_router(reactions.router)
 router.include_router(replays.router)
 router.include_router(reports.router)
+router.include_router(people.router)
+router.include_router(calendars.router)
+router.include_router(absences.router)
+router.include_router(segments.router)
