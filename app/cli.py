@@ -10,7 +10,7 @@ import typer
 
 from app import demo as demonstration
 from app import serve as serving
-from app.commands import backfill, doctor, portal, rejudging, replay, rules, sweep, token
+from app.commands import backfill, doctor, pools, portal, rejudging, replay, rules, sweep, team, token
 from app.commands.console import fail, out, read_settings, run
 from app.errors import OgonError
 from app.sandbox.portal import SandboxPortal
@@ -27,6 +27,8 @@ rules.commands.command("rejudging")(rejudging.rejudging)
 rules.commands.command("replay")(replay.replay)
 app.add_typer(rules.commands, name="rules")
 app.add_typer(token.commands, name="token")
+app.add_typer(team.commands, name="team")
+app.add_typer(pools.commands, name="pools")
 app.command("doctor")(doctor.doctor)
 app.command("sweep")(sweep.sweep)
 app.command("backfill")(backfill.fill)

@@ -77,6 +77,11 @@ async def _portals(settings: Settings, database: Database) -> AsyncIterator[_Lin
             yield True, f"{portal.domain} answers"
         except Bitrix24Error as error:
             yield False, f"{portal.domain}: {error}"
+        if portal.trouble is not None and portal.trouble_since is not None:
+            yield (
+                False,
+                f"{portal.domain} took no call since {portal.trouble_since:%Y-%m-%d %H:%M} UTC: {portal.trouble}",
+            )
         if portal.member_id is None:
             yield False, f"{portal.domain} has not sent an event yet: check its outgoing webhook"
 

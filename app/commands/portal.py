@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
+from rich.markup import escape
 from rich.table import Table
 
 from app.commands.console import fail, language, operator, out, read_settings, run
@@ -84,7 +85,7 @@ def list_(
             portal.domain,
             "yes" if portal.member_id else "not yet",
             f"{portal.requests_per_second:g}/s, burst {portal.burst}",
-            "on" if portal.enabled else "off",
+            _state(portal),
         )
     out.print(table)
     if robots:
@@ -92,6 +93,14 @@ def list_(
         base = settings.public_url or f"http://{settings.host}:{settings.port}"
         for portal in known:
             out.print(f"{portal.id}: {base}{robot_path(signing_secret(settings), portal.id)}", soft_wrap=True)
+
+
+def _state(portal: portals.Portal) -> str:
+    if not portal.enabled:
+        return "off"
+    if portal.trouble is None or portal.trouble_since is None:
+        return "on"
+    return f"refuses us since {portal.trouble_since:%Y-%m-%d %H:%M} UTC: {escape(portal.trouble)}"
 
 
 @commands.command("check")

@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from app.commands.console import err, fail, language, operator, out, read_settings, run
+from app.commands.which_portal import WhichPortal, only_portal
 from app.domain.messages import Say, message
 from app.domain.ruleset import Ruleset
 from app.domain.ruleset_checks.remark import Remark
@@ -21,8 +22,8 @@ from app.domain.ruleset_diff import differences
 from app.domain.ruleset_words import lines
 from app.serve import prepared_database
 from app.settings import Settings
-from app.store import dictionary, portals, rulesets
-from app.store.database import Database, ReadSession
+from app.store import dictionary, rulesets
+from app.store.database import Database
 from app.store.rules_in_force import rules_in_force
 from app.store.ruleset_document import Examined, examine, kept_ruleset, ruleset_to_document
 from app.store.ruleset_yaml import RulesUnreadable, rules_from_text, rules_to_yaml
@@ -32,7 +33,6 @@ commands = typer.Typer(no_args_is_help=True, help="The rules by which cards are 
 
 CONFLICT = 3
 
-_Portal = Annotated[int | None, typer.Option(help="Number of the portal; may be left out when there is only one.")]
 _Version = Annotated[int | None, typer.Option(min=1, help="An older version instead of the one in force.")]
 
 
@@ -44,7 +44,7 @@ class Form(StrEnum):
 
 
 @commands.command("show")
-def show(portal: _Portal = None, version: _Version = None) -> None:
+def show(portal: WhichPortal = None, version: _Version = None) -> None:
     """Show all there is in the rules in force."""
     settings = read_settings()
     texts = language(settings)
@@ -63,7 +63,7 @@ def export(
     form: Annotated[
         Form | None, typer.Option("--format", help="By the file's name if left out: .yaml or .yml, else JSON.")
     ] = None,
-    portal: _Portal = None,
+    portal: WhichPortal = None,
     version: _Version = None,
 ) -> None:
     """Write the rules in force as a document: YAML with a comment on each key, or JSON."""
@@ -89,7 +89,7 @@ def import_(
         str | None, typer.Option(help="Why the rules change; kept with the version. Asked for if left out.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show what differs, no more.")] = False,
-    portal: _Portal = None,
+    portal: WhichPortal = None,
 ) -> None:
     """Check a document, show what differs, and publish it as the next version.
 
@@ -110,7 +110,7 @@ async def _import(
     database: Database, document: Any, *, say: Say, reason: str | None, dry_run: bool, portal: int | None
 ) -> None:
     async with database.reading() as session:
-        portal_id = await _only(session, portal)
+        portal_id = await only_portal(session, portal)
         kept = await dictionary.load(session, portal_id)
         current = await rules_in_force(session, portal_id)
         known = await rulesets.current(session, portal_id)
@@ -192,19 +192,10 @@ def _form_of(file: Path | None) -> Form:
 
 async def _rules(settings: Settings, portal: int | None, version: int | None) -> Ruleset:
     async with prepared_database(settings) as database, database.reading() as session:
-        portal_id = await _only(session, portal)
+        portal_id = await only_portal(session, portal)
         if version is None:
             return await rules_in_force(session, portal_id)
         found = await rulesets.get(session, portal_id, version)
     if found is None:
         raise rulesets.VersionUnknown(version)
     return kept_ruleset(found.document, found.version)
-
-
-async def _only(session: ReadSession, portal: int | None) -> int:
-    known = [one.id for one in await portals.list_portals(session)]
-    if portal is None and len(known) == 1:
-        return known[0]
-    if portal in known:
-        return portal
-    raise portals.PortalUnknown("Name the portal by its number with --portal, see `ogon portal list`.")
