@@ -220,4 +220,4 @@ def _completeness(day: Mapping[str, Any]) -> Iterator[Found]:
     if day["difference"]:
         yield Found("missing", "completeness", f"difference {day['difference']} on {day['day']}: {day['missing']}")
     if day["parked"]:
-        yield Found("wrong", "completeness", f"{day['parked']} cards parked on {day['day']}")
+        yield Found("wrong", "completeness", f"{day['parked']} cards parked on {day['day']}: {day['reasons']}")

@@ -72,12 +72,16 @@ _METHODS = (
 _BUSY = text("""
     SELECT (SELECT count(*) FROM journal WHERE dispatched_at IS NULL AND rejected IS NULL)
          + (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))
-         + (SELECT count(*) FROM timers WHERE fired_at IS NULL)
+         + (SELECT count(*) FROM timers WHERE fired_at IS NULL AND entity_type_id <> 4 AND reason <> 'clock')
          + (SELECT count(*) FROM gaps WHERE swept_at IS NULL)
 """)
 _SWEPT = text("SELECT count(*) FROM journal WHERE source = 'sweep' AND entity_type_id IN (1, 2)")
 _ASK_FOR_SWEEP = text("INSERT INTO gaps (noticed_at, reason) VALUES (now(), 'the storm is over')")
-_TIMERS_DUE = text("UPDATE timers SET due_at = clock_timestamp() WHERE fired_at IS NULL AND due_at > clock_timestamp()")
+# Clocks of first responses, and companies, wait for hours to come: nothing is under way while they do.
+_TIMERS_DUE = text("""
+    UPDATE timers SET due_at = clock_timestamp()
+    WHERE fired_at IS NULL AND due_at > clock_timestamp() AND entity_type_id <> 4 AND reason <> 'clock'
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +380,9 @@ class _Play:
         days = {str(row["createdTime"])[:10] for row in self._office.portal.items(1)}
         async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=30) as http:
             answers = [await http.get("/api/v1/completeness", params={"day": day}) for day in sorted(days)]
-        return [answer.raise_for_status().json() for answer in answers]
+            parked = await http.get("/api/v1/cards", params={"state": "parked"})
+        reasons = [f"{card['type']} {card['id']}: {card['parked_reason']}" for card in parked.json()["items"]]
+        return [{**answer.raise_for_status().json(), "reasons": reasons} for answer in answers]
 
 
 async def _timed(work) -> float:

@@ -10,7 +10,7 @@ from tests.chaos.cast import DealRole, LeadRole, deals_of, leads_of
 from tests.chaos.reckoning import Found, reckon
 from tests.story.office import COMPANY, DEAL, LEAD, Office
 
-_NOTHING_TOLD = {"difference": 0, "parked": 0, "day": "2026-01-01", "missing": []}
+_NOTHING_TOLD = {"difference": 0, "parked": 0, "day": "2026-01-01", "missing": [], "reasons": ["lead 7: no right"]}
 
 
 @pytest.fixture
@@ -67,4 +67,4 @@ def test_a_person_overruled_and_what_the_service_says_of_itself_count(office: Of
     found = [str(one) for one in _found(office, [taken_back], [], difference=2, parked=1)]
     assert any("stands in JUNK, not in IN_PROCESS" in one for one in found)
     assert any("difference 2" in one for one in found)
-    assert any("1 cards parked" in one for one in found)
+    assert any("1 cards parked" in one and "lead 7: no right" in one for one in found)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from app.bitrix24.client import PortalClient
 from app.domain.ruleset import DEFAULT, Ruleset
 from app.main import create_app
 from app.pipeline.provision import provision
+from app.sandbox.dates import PortalTime
 from app.sandbox.faults import Fault
 from app.sandbox.limits import Limits
 from app.sandbox.portal import SandboxPortal
@@ -33,7 +35,18 @@ from tests.story.office import COMPANY, CONTACT, DEAL, LEAD, Office
 
 TOKEN = "story-admin-token"
 NAMES = {LEAD: "LEAD", DEAL: "DEAL", CONTACT: "CONTACT", COMPANY: "COMPANY"}
-QUICK = Rhythm(settle=0.1, dispatch=0.03, timers=0.1, recovery=0.5, heartbeat=0.3, stalled=3.0, grace=1.0, portals=0.2)
+QUICK = Rhythm(
+    settle=0.1,
+    dispatch=0.03,
+    timers=0.1,
+    contacts=0.1,
+    reactions=0.1,
+    recovery=0.5,
+    heartbeat=0.3,
+    stalled=3.0,
+    grace=1.0,
+    portals=0.2,
+)
 
 _BUSY = text("""
     SELECT (SELECT count(*) FROM journal WHERE dispatched_at IS NULL AND rejected IS NULL)
@@ -50,10 +63,19 @@ class Story(Office):
     settings: Settings
     portal_id: int
     http: httpx.AsyncClient
+    ahead: timedelta = timedelta(0)
     _working: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
+    def now(self) -> datetime:
+        """What time it is in the story."""
+        return datetime.now(UTC) + self.ahead
+
+    def skip(self, minutes: float) -> None:
+        """That much time passes at once, for the portal and for the worker; the database's own clock stays."""
+        self.ahead += timedelta(minutes=minutes)
+
     def start_worker(self, rhythm: Rhythm = QUICK) -> None:
-        self._working = asyncio.create_task(run_worker(self.settings, self.database, rhythm=rhythm))
+        self._working = asyncio.create_task(run_worker(self.settings, self.database, rhythm=rhythm, clock=self.now))
 
     async def stop_worker(self) -> None:
         if self._working is not None:
@@ -241,6 +263,7 @@ async def told_story(settings: Settings, database: Database) -> AsyncIterator[St
         async with serving(ready, database) as address, httpx.AsyncClient(base_url=address) as http:
             served.portal.subscribe(f"{address}/webhooks/bitrix24")
             story = Story(served.portal, database, ready, portal_id, http)
+            served.portal.world.time = PortalTime(story.now, timedelta(hours=3))
             story.start_worker()
             try:
                 yield story

@@ -1,7 +1,17 @@
 """Conversion makes what is missing and reuses what is there, and one lead never becomes two deals."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from sqlalchemy import text
+
+from app.bitrix24.lanes import Lane
+from app.domain.snapshot import Entity
+from app.pipeline.card import CardRef
+from app.pipeline.connections import Connections
+from app.pipeline.process import Process
+from app.store.claims import Claims
+from app.store.secret_box import secret_box
 from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, Story
 from tests.story.people import FITS, FITS_NOT, TARGET, email, person, phone
 
@@ -87,3 +97,43 @@ async def test_a_conversion_cut_off_after_its_company_does_not_make_the_next_lea
     assert story.deal_of(stuck)["companyId"] == story.deal_of(again)["companyId"]
     assert story.deal_of(named_otherwise)["companyId"] != story.deal_of(again)["companyId"]
     assert (len(story.portal.items(COMPANY)), len(story.portal.items(CONTACT))) == (2, 1)
+
+
+async def test_claims_that_a_restarted_database_forgot_make_no_second_client(story: Story) -> None:
+    story.fault("error", "crm.item.add", times=1000)
+    first = story.add(LEAD, **person(1), **TARGET, **FITS)
+
+    async def making() -> bool:
+        return any(fault.times != 1000 for fault in story.portal.faults.faults)
+
+    await story.until(making)
+    async with story.database.writing() as session:
+        gone = await session.execute(_END_CLAIMS)
+        assert gone.scalar_one() == 1
+    story.portal.unsubscribe()
+    twin = story.add(LEAD, **person(1), **TARGET, **FITS)
+    async with (
+        Connections(story.database, secret_box(story.settings), clock=_now) as connections,
+        Claims(story.database.conninfo) as claims,
+    ):
+        other = Process(story.database, connections, claims, live=True, clock=_now)
+        await other.judge(CardRef(story.portal_id, Entity.LEAD, twin), Lane.HOT)
+    assert story.verdict(twin) is None, "it waits for the one that is under way"
+
+    story.portal.faults.clear()
+    for _ in range(3):
+        await story.settled()
+        await story.time_passes()
+    await story.settled()
+    assert [len(story.deals_of(one)) for one in (first, twin)] == [1, 1]
+    assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 1
+
+
+_END_CLAIMS = text("""
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE application_name = 'ogon-claims' AND datname = current_database()
+""")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -4,17 +4,24 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.story.burst import burst, exactly_one_of_each
 from tests.story.house import Story
 
 pytestmark = pytest.mark.anyio
 
+# Runs that went on when the card's next one had closed them.
+_WRITTEN_AFTER_THE_END = text("""
+    SELECT run.card_id, action.key FROM runs AS run JOIN actions AS action ON action.run_id = run.id
+    WHERE run.status = 'abandoned' AND action.started_at > run.closed_at
+""")
 _WRITES = (".add", ".update", ".set")
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -49,6 +56,39 @@ async def test_killed_workers_lose_and_double_nothing(story: Story, database_url
     story.start_worker()
     await story.settled()
     exactly_one_of_each(story, leads)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_stood_still_and_goes_on_leaves_alone_what_was_taken_over(
+    story: Story, database_url: str, tmp_path: Path
+) -> None:
+    await story.stop_worker()
+    story.portal.limits = _slow(story)
+    leads = burst(story, 24)
+    async with _worker_process(story, database_url, tmp_path) as process:
+        for count in (10, 40):
+            await _writes(story, count)
+            process.send_signal(signal.SIGSTOP)
+            story.start_worker()
+            await story.settled()
+            process.send_signal(signal.SIGCONT)
+            more = burst(story, 6, first=count * 10)
+            await story.stop_worker()
+            leads |= more
+            await story.until(lambda more=more: _begun(story, more))
+        story.start_worker()
+        await story.settled()
+        await story.time_passes()
+        await story.settled()
+    exactly_one_of_each(story, leads)
+    async with story.database.reading() as session:
+        late = (await session.execute(_WRITTEN_AFTER_THE_END)).all()
+    assert late == []
+
+
+async def _begun(story: Story, leads: Iterable[int]) -> bool:
+    """The worker that stood still works again."""
+    return any(story.verdict(lead) for lead in leads)
 
 
 def _slow(story: Story):

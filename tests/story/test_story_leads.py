@@ -1,6 +1,7 @@
 """Leads from webhook to each outcome, over HTTP end to end; the portal is looked at, not our tables."""
 
 import pytest
+from sqlalchemy import text
 
 from app.domain.ruleset import Nomenclature
 from tests.story.house import COMPANY, CONTACT, DEAL, LEAD, Story
@@ -158,3 +159,25 @@ async def test_the_request_is_read_from_rows_and_words_under_published_rules(sto
     assert [story.verdict(one) for one in (taken, unknown)] == ["deal", "deal"]
     assert len(story.deals_of(taken)) == len(story.deals_of(unknown)) == 1
     assert (await story.told("lead", taken))["current"]["ruleset_version"] == 3
+
+
+async def test_reports_count_a_card_as_its_run_left_it_and_no_longer_once_it_is_gone(story: Story) -> None:
+    fire = story.add(LEAD, **person(1), **TARGET, **FITS)
+    junk = story.add(LEAD, **person(2), **SMALL, **FITS_NOT)
+    await story.settled()
+    deal = story.deal_of(fire)["id"]
+    assert await _figures(story, "lead_figures") == {
+        fire: ("won", "CONVERTED", 12, "hot", False),
+        junk: ("lost", "JUNK", 12, "other", False),
+    }
+    assert await _figures(story, "deal_figures") == {deal: ("open", "NEW", 12, "other", False)}
+
+    story.portal.ui_delete(LEAD, junk)
+    await story.settled()
+    assert (await _figures(story, "lead_figures"))[junk] == ("lost", "JUNK", 12, "other", True)
+
+
+async def _figures(story: Story, table: str) -> dict[int, tuple[object, ...]]:
+    async with story.database.reading() as session:
+        rows = await session.execute(text(f"SELECT card_id, ending, stage_id, responsible, heat, deleted FROM {table}"))
+        return {card_id: tuple(rest) for card_id, *rest in rows}

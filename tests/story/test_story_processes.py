@@ -58,8 +58,8 @@ async def test_processes_share_budget_and_cards_and_hand_back_what_they_had_begu
         assert all(place.process is not None and place.process.poll() is None for place in fleet.places)
 
 
-def test_a_stopping_worker_has_two_of_its_ten_seconds_left_to_hand_back() -> None:
-    assert GRACE_SECONDS <= 8
+def test_a_stopping_worker_has_four_of_its_ten_seconds_left_to_hand_back() -> None:
+    assert GRACE_SECONDS <= 6
 
 
 async def _both_work(story: Story) -> bool:
