@@ -89,3 +89,15 @@ bench-replay: dev ## 100,000 recorded cards through a draft of rules, beside a b
 .PHONY: bench-backfill
 bench-backfill: dev ## a portal's past into our tables: requests beside the least possible; ARGS="--activities 1000000"
 	$(BIN)/python -m benchmarks.backfill $(ARGS)
+
+.PHONY: bench-reports
+bench-reports: dev ## every report on a million leads, 300,000 deals, 5 million moves and activities; ARGS="--leads 20000"
+	$(BIN)/python -m benchmarks.reports $(ARGS)
+
+.PHONY: quarter
+quarter: dev ## ten managers and 5,000 leads through a quarter of working time, reckoned again by an oracle
+	$(BIN)/python -m tests.quarter $(ARGS)
+
+.PHONY: screenshots
+screenshots: dev ## the README's pictures, taken of the demo with Chromium (apt-get install chromium)
+	$(BIN)/python -m tests.screenshots
