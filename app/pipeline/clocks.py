@@ -24,7 +24,7 @@ from app.pipeline import assigning
 from app.pipeline.card import CardRef
 from app.pipeline.connections import Connection, Kept
 from app.pipeline.contacts import read_fresh
-from app.pipeline.recomputing import Place, recompute, rounds_of, steps_of
+from app.pipeline.recomputing import OfRun, Place, recompute, rounds_of, steps_of
 from app.pipeline.sweep_round import moment as moment_of
 from app.store import assignments, card_origins, histories, people, reactions, team
 from app.store.assignments import Assignment
@@ -115,7 +115,7 @@ class Clocks:
         await card_origins.note(session, judged.card.portal_id, int(judged.card.entity), [origin])
         place = await self._place(judged)
         key = judged.card.key
-        await recompute(session, place, [key], now=now, run=(key, run_id))
+        await recompute(session, place, [key], now=now, run=OfRun(key, run_id, judged.read_at))
 
     async def _place(self, judged: Judged) -> Place:
         portal, ruleset = judged.connection.portal, judged.ruleset

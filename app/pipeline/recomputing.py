@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from app.domain.clock_steps import Moment, following, moments
+from app.domain.clock_steps import Moment, due, following, moments
 from app.domain.reaction import (
     Reaction,
     Rounds,
@@ -57,6 +57,15 @@ class Place:
         if since is None or began < since.replace(microsecond=0):  # the portal prints whole seconds
             return False
         return self.live and one.reaction.running and one.deal_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class OfRun:
+    """The run that has just judged a card. `looked_at`: it took the step that was due then, and knows of none after."""
+
+    card: CardKey
+    run_id: int
+    looked_at: datetime
 
 
 async def place_of(
@@ -107,21 +116,25 @@ async def recompute(
     cards: Iterable[CardKey],
     *,
     now: datetime,
-    run: tuple[CardKey, int] | None = None,
+    run: OfRun | None = None,
 ) -> None:
     """Keep the reactions of these cards and set their timers.
 
-    `run`: the card that a run has just judged, and the run's id; only it changes a target.
+    `run`: the run at whose end this is; only it changes a target, that of its card.
     """
     asked = list(cards)
     kept = await gather(session, place.portal.id, asked)
     if run is not None:
-        kept[run[0]] = await _judged(session, kept[run[0]], place, run, now=now)
+        kept[run.card] = await _judged(session, kept[run.card], place, run, now=now)
     found = {card: rounds_of(card, kept[card], place, now=now) for card in asked}
     every = [one for rounds in found.values() for one in rounds]
     changed = await reactions.keep(session, place.portal.id, asked, every, now=now)
     for card, rounds in found.items():
-        await _set_clock(session, card, rounds, place, now=now, of_run=run is not None and run[0] == card)
+        steps = steps_of(rounds[-1], place) if rounds and place.watched(rounds[-1]) else ()
+        if run is not None and run.card == card:
+            await _set_after_run(session, card, steps, looked_at=run.looked_at, now=now)
+        elif rounds:
+            await _set_anew(session, card, steps, now=now)
     relatives = [
         (int(one.entity), one.card_id)
         for card in changed
@@ -135,9 +148,7 @@ async def recompute(
         await recompute(session, place, [CardKey(place.portal.id, *one) for one in sorted(set(relatives))], now=now)
 
 
-async def _judged(
-    session: WriteSession, kept: KeptRequest, place: Place, run: tuple[CardKey, int], *, now: datetime
-) -> KeptRequest:
+async def _judged(session: WriteSession, kept: KeptRequest, place: Place, run: OfRun, *, now: datetime) -> KeptRequest:
     """With the target that the verdict asks for, written down where it is another than before."""
     known = kept.request.rounds(place.machines)
     if known is None:
@@ -148,25 +159,33 @@ async def _judged(
     wanted = target_of(place.targets, outcome=kept.request.outcome, grade=kept.request.card.grade)
     if wanted == before:
         return kept
-    change = TargetChange(now, wanted, run[1])
-    await reactions.change_target(session, run[0], arrived, change, before=before)
+    change = TargetChange(now, wanted, run.run_id)
+    await reactions.change_target(session, run.card, arrived, change, before=before)
     return replace(kept, targets={**kept.targets, arrived: (*changes, change)})
 
 
-async def _set_clock(
-    session: WriteSession, card: CardKey, rounds: Sequence[Round], place: Place, *, now: datetime, of_run: bool
+async def _set_after_run(
+    session: WriteSession, card: CardKey, steps: Sequence[Moment], *, looked_at: datetime, now: datetime
 ) -> None:
-    """The one timer of the card's clock; one that is due already belongs to a run that is still to come."""
-    at = next_moment(rounds[-1], place, now=now) if rounds and place.watched(rounds[-1]) else None
-    if at is not None:
-        await timers.set_timer(session, card, reason=REASON, due_at=at, lane=_HOT, unless_due=None if of_run else now)
-    elif of_run or rounds:
+    """The one timer of the card's clock: the next step after the run's look, even if its moment has come meanwhile."""
+    ahead, came = following(steps, now=looked_at), due(steps, now=looked_at)
+    if ahead is not None:
+        await timers.set_timer(session, card, reason=REASON, due_at=ahead, lane=_HOT)
+    elif came is not None:
+        await timers.set_fired(session, card, reason=REASON, due_at=came.at, lane=_HOT, now=now)
+    else:
         await timers.cancel(session, card, reason=REASON)
 
 
-def next_moment(one: Round, place: Place, *, now: datetime) -> datetime | None:
-    """When the round's clock asks for a look next."""
-    return following(steps_of(one, place), now=now)
+async def _set_anew(session: WriteSession, card: CardKey, steps: Sequence[Moment], *, now: datetime) -> None:
+    """The same beside a run: a step that is due belongs to a run that is still to come, and must not get lost."""
+    ahead, came = following(steps, now=now), due(steps, now=now)
+    if ahead is not None:
+        await timers.set_timer(session, card, reason=REASON, due_at=ahead, lane=_HOT, unless_due=now)
+    elif came is not None:
+        await timers.set_overdue(session, card, reason=REASON, due_at=came.at, lane=_HOT)
+    else:
+        await timers.cancel(session, card, reason=REASON)
 
 
 def steps_of(one: Round, place: Place) -> tuple[Moment, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, or_, select, tuple_, update
+from sqlalchemy import and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.cards import CardKey
@@ -61,6 +61,28 @@ async def set_timer(
     where = None if unless_due is None else or_(TimerRow.fired_at.is_not(None), TimerRow.due_at > unless_due)
     await session.execute(
         statement.on_conflict_do_update(index_elements=list(_KEY), set_=values | {"fired_at": None}, where=where)
+    )
+
+
+async def set_fired(
+    session: WriteSession, card: CardKey, *, reason: str, due_at: datetime, lane: int, now: datetime
+) -> None:
+    """Write down that what was due then is done, so that `set_overdue` does not ask for it again."""
+    values = {"due_at": due_at, "lane": lane, "fired_at": now}
+    statement = insert(TimerRow).values(card._asdict() | values | {"reason": reason})
+    await session.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=values))
+
+
+async def set_overdue(session: WriteSession, card: CardKey, *, reason: str, due_at: datetime, lane: int) -> None:
+    """Make sure that what is due since then is done: nothing happens where it is under way or was done."""
+    values = {"due_at": due_at, "lane": lane}
+    statement = insert(TimerRow).values(card._asdict() | values | {"reason": reason})
+    later = and_(TimerRow.fired_at.is_(None), TimerRow.due_at > due_at)
+    missed = and_(TimerRow.fired_at.is_not(None), TimerRow.due_at < due_at)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(_KEY), set_=values | {"fired_at": None}, where=or_(later, missed)
+        )
     )
 
 

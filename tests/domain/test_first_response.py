@@ -163,7 +163,7 @@ HISTORIES = st.builds(
     st.lists(TIMES, min_size=1, max_size=2),
     st.lists(TIMES, max_size=2),
     st.lists(st.tuples(TIMES, st.sampled_from([ANNA, BORIS, ROBOT, None])), max_size=5),
-    st.lists(CONTACTS, max_size=6),
+    st.lists(CONTACTS, max_size=6, unique_by=lambda one: one.source_id),
 )
 
 

@@ -12,13 +12,14 @@ from sqlalchemy import event, text
 
 from app.domain.activity_kind import Activity, ActivityKind
 from app.domain.ruleset import DEFAULT
-from app.pipeline.recomputing import place_of, recompute
-from app.store import activities, card_origins, contact_hints, owner_changes, stale_reactions
+from app.pipeline.recomputing import OfRun, place_of, recompute
+from app.store import activities, card_origins, cards, contact_hints, owner_changes, runs, stale_reactions, timers
 from app.store.card_origins import Origin
 from app.store.cards import CardKey
-from app.store.database import Database
+from app.store.database import Database, WriteSession
 from app.store.owner_changes import SeenOwner
 from app.store.requests import gather
+from app.store.runs import NewRun
 
 pytestmark = pytest.mark.anyio
 
@@ -193,6 +194,70 @@ async def test_to_work_a_card_out_costs_the_same_whatever_the_history_of_others(
     crowded, rows = await cost()
     assert crowded == alone
     assert rows < 100, "of two thousand cards with an activity each"
+
+
+# --- the timer of a clock
+
+TWENTY = replace(DEFAULT.targets, other=20, warn=False)
+
+
+async def _fired(database: Database, *, now: datetime) -> list[datetime]:
+    async with database.writing() as session:
+        return [timer.due_at for timer in await timers.take_due(session, now=now)]
+
+
+async def _run(session: WriteSession, card: CardKey) -> int:
+    run = NewRun(card=card, mode="live", seen={}, facts={}, facts_digest="d", opened_at=NOW)
+    return await runs.open_run(session, run)
+
+
+async def _recomputed(database: Database, card: CardKey, *, now: datetime, looked_at: datetime | None = None) -> None:
+    """In the background, or at the end of a run that looked at the clock then."""
+    async with database.writing() as session:
+        place = await place_of(session, card.portal_id, live=True, now=now, targets=TWENTY)
+        run = None if looked_at is None else OfRun(card, await _run(session, card), looked_at)
+        await recompute(session, place, [card], now=now, run=run)
+
+
+@pytest.fixture
+async def waiting_card(database: Database, portal_id: int) -> CardKey:
+    """A lead whose person has twenty minutes from NOW on and does nothing."""
+    async with database.writing() as session:
+        await session.execute(text("UPDATE portals SET clocks_since = :at"), {"at": NOW})
+        await cards.save(session, CardKey(portal_id, LEAD, 7), first_seen_at=NOW)
+        await card_origins.note(session, portal_id, LEAD, [Origin(7, NOW, None)])
+        await owner_changes.note(session, portal_id, LEAD, [SeenOwner(7, 12, NOW, NOW)])
+    card = CardKey(portal_id, LEAD, 7)
+    await _recomputed(database, card, now=NOW + MINUTE, looked_at=NOW + MINUTE)
+    return card
+
+
+async def test_a_step_that_is_due_survives_being_worked_out_again(database: Database, waiting_card: CardKey) -> None:
+    assert await _fired(database, now=NOW + 19 * MINUTE) == []
+    # Its time has come, but the timer has not been taken yet when something else of the card is worked out.
+    await _recomputed(database, waiting_card, now=NOW + 21 * MINUTE)
+    assert await _fired(database, now=NOW + 21 * MINUTE) == [NOW + 20 * MINUTE]
+    await _recomputed(database, waiting_card, now=NOW + 22 * MINUTE)
+    assert await _fired(database, now=NOW + 22 * MINUTE) == [], "its run is under way"
+    await _recomputed(database, waiting_card, now=NOW + 23 * MINUTE, looked_at=NOW + 23 * MINUTE)
+    await _recomputed(database, waiting_card, now=NOW + 24 * MINUTE)
+    assert await _fired(database, now=NOW + 24 * MINUTE) == [], "its run took the step"
+
+
+async def test_a_step_that_comes_due_during_a_run_is_left_to_the_next(
+    database: Database, waiting_card: CardKey
+) -> None:
+    await _recomputed(database, waiting_card, now=NOW + 21 * MINUTE, looked_at=NOW + 19 * MINUTE)
+    assert await _fired(database, now=NOW + 21 * MINUTE) == [NOW + 20 * MINUTE]
+
+
+async def test_a_deadline_that_moves_into_the_past_is_told_of_at_once(
+    database: Database, waiting_card: CardKey
+) -> None:
+    async with database.writing() as session:
+        await timers.set_timer(session, waiting_card, reason=timers.CLOCK, due_at=NOW + 600 * MINUTE)
+    await _recomputed(database, waiting_card, now=NOW + 30 * MINUTE)
+    assert await _fired(database, now=NOW + 30 * MINUTE) == [NOW + 20 * MINUTE]
 
 
 def _rows(plan: dict[str, Any]) -> float:
