@@ -65,6 +65,18 @@ def departments_of(
     return frozenset(found)
 
 
+def people_of(
+    department_id: int, people: Mapping[int, Person], departments: Mapping[int, Department]
+) -> frozenset[int]:
+    """Everybody of the department and of those below it, dismissed people too: their cards are still its own."""
+    meant, grown = {department_id}, True
+    while grown:
+        below = {one.department_id for one in departments.values() if one.parent_id in meant}
+        grown = not below <= meant
+        meant |= below
+    return frozenset(one.user_id for one in people.values() if not meant.isdisjoint(one.department_ids))
+
+
 def head_of(user_id: int, people: Mapping[int, Person], departments: Mapping[int, Department]) -> int | None:
     """The active head of the person's department; None where there is none.
 

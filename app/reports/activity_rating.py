@@ -263,6 +263,6 @@ REPORT: Final = Report(
     ),
     tell=tell,
     open=opens_nothing,
-    filters=frozenset({"period", "manager", "department"}),
+    filters=frozenset({"period", "manager", "department", "pool"}),
     days=30,
 )

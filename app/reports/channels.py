@@ -69,5 +69,5 @@ REPORT: Final = Report(
     ),
     tell=_TABLES.tell,
     open=_TABLES.open,
-    filters=frozenset({"period", "manager", "department", "source", "segment"}),
+    filters=frozenset({"period", "manager", "department", "pool", "source", "segment"}),
 )

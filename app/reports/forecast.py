@@ -192,5 +192,5 @@ REPORT: Final = Report(
     ),
     tell=_TABLES.tell,
     open=_TABLES.open,
-    filters=frozenset({"manager", "department", "source", "pipeline", "segment"}),
+    filters=frozenset({"manager", "department", "pool", "source", "pipeline", "segment"}),
 )

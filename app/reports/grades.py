@@ -5,7 +5,7 @@ from typing import Final
 from app.domain.messages import Message, message
 from app.domain.timeline import GRADE_SAID
 from app.domain.verdict import Grade
-from app.reports.grouped import CLOSED, Grouped, Known, Tables, averaged, counted, shared, summed
+from app.reports.grouped import CLOSED, CREATED, Grouped, Known, Tables, averaged, counted, shared, summed
 from app.reports.relations import DEALS, LOST, WON
 from app.reports.report import Chart, Report, Row
 from app.reports.scope import Scope
@@ -49,6 +49,22 @@ _TABLES: Final = Tables(
             chart=Chart("bars", ("win_rate",)),
             finish=_best_first,
         ),
+        Grouped(
+            name="made",
+            title=message("Deals made in the period, by grade"),
+            heading=message("Grade"),
+            base=DEALS,
+            key="grade",
+            label=_label,
+            measures=(
+                counted("deals", message("Deals")),
+                counted("open", message("At work"), "ending = 'open'"),
+                summed("money", message("Money"), "amount"),
+            ),
+            period=CREATED,
+            chart=Chart("bars", ("deals",)),
+            finish=_best_first,
+        ),
     )
 )
 
@@ -58,7 +74,8 @@ REPORT: Final = Report(
     definition=message(
         "Deals closed in the period, by their close date and by the grade of their last run. The win rate is won "
         "deals of all closed ones, with the interval in which the true rate lies in 95 cases of 100: where two "
-        "intervals overlap much, the grades do not differ for sure. Money is in RUB, of won deals of which it is known."
+        "intervals overlap much, the grades do not differ for sure. Money is in RUB, of won deals of which it is "
+        "known. Beside it the deals made in the period, by the grade of their last run."
     ),
     tell=_TABLES.tell,
     open=_TABLES.open,

@@ -320,7 +320,7 @@ REPORT: Final = Report(
     ),
     tell=_tell,
     open=_open,
-    filters=frozenset({"period", "manager", "department"}),
+    filters=frozenset({"period", "manager", "department", "pool"}),
     days=31,
     last_month=True,
     role="head",

@@ -13,24 +13,25 @@ from sqlalchemy import text
 from app.domain.messages import Message, message
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import Entity, Stage
-from app.domain.team import Department, Person
+from app.domain.team import Department, Person, people_of
 from app.domain.wording import code_said
-from app.store import calendar, dictionary, people
+from app.store import calendar, dictionary, people, pools
 from app.store.database import ReadSession
 from app.store.rules_in_force import rules_in_force
 
-FilterName = Literal["period", "manager", "department", "source", "pipeline", "segment"]
+FilterName = Literal["period", "manager", "department", "pool", "source", "pipeline", "segment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which cards; None is any. `manager` and `department` are the portal's ids, `pipeline` of deals, `segment` of
-    the card's company."""
+    """Which cards; None is any. `manager` and `department` are the portal's ids, `pool` a number of ours, `pipeline` of
+    deals, `segment` of the card's company."""
 
     since: date
     until: date
     manager: int | None = None
     department: int | None = None
+    pool: int | None = None
     source: str | None = None
     pipeline: int | None = None
     segment: str | None = None
@@ -79,7 +80,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """One question. `ahead`: how far the portal's clock is ahead of UTC; `managers`: whom manager and department
+    """One question. `ahead`: how far the portal's clock is ahead of UTC; `managers`: whom manager, department and pool
     leave, None for everybody; `rules`: those in force."""
 
     portal_id: int
@@ -144,7 +145,13 @@ async def scope_of(session: ReadSession, portal_id: int, wanted: Filter, *, now:
         now=now,
         ahead=await calendar.offset(session, portal_id),
         filter=wanted,
-        managers=_managers(wanted, everybody, departments),
+        managers=_managers(
+            everybody,
+            departments,
+            await _members(session, portal_id, wanted.pool),
+            manager=wanted.manager,
+            department=wanted.department,
+        ),
         rules=await rules_in_force(session, portal_id),
         words=Words(
             stages=_stages(document),
@@ -161,16 +168,46 @@ def _stages(document: Mapping[str, Any]) -> tuple[Stage, ...]:
     return tuple(sorted(stages, key=lambda stage: (stage.entity, stage.pipeline, stage.sort, stage.code)))
 
 
-def _managers(
-    wanted: Filter, everybody: Mapping[int, Person], departments: Mapping[int, Department]
+async def people_meant(
+    session: ReadSession,
+    portal_id: int,
+    *,
+    manager: int | None = None,
+    department: int | None = None,
+    pool: int | None = None,
 ) -> tuple[int, ...] | None:
-    """Whom manager and department leave; a department is meant with those below it."""
-    if wanted.department is None:
-        return None if wanted.manager is None else (wanted.manager,)
-    meant, grown = {wanted.department}, True
-    while grown:
-        below = {one.department_id for one in departments.values() if one.parent_id in meant}
-        grown = not below <= meant
-        meant |= below
-    members = {one.user_id for one in everybody.values() if not meant.isdisjoint(one.department_ids)}
-    return tuple(sorted(members if wanted.manager is None else members & {wanted.manager}))
+    """Whose cards are meant, by user id; None for everybody's, those of nobody too."""
+    if manager is None and department is None and pool is None:
+        return None
+    return _managers(
+        await people.people(session, portal_id),
+        await people.departments(session, portal_id),
+        await _members(session, portal_id, pool),
+        manager=manager,
+        department=department,
+    )
+
+
+async def _members(session: ReadSession, portal_id: int, pool: int | None) -> frozenset[int] | None:
+    """Who shares in an open pool; None where no pool is asked for."""
+    if pool is None:
+        return None
+    known = await pools.live(session, portal_id)
+    return next((kept.pool.users for kept in known if kept.id == pool), frozenset[int]())
+
+
+def _managers(
+    everybody: Mapping[int, Person],
+    departments: Mapping[int, Department],
+    members: frozenset[int] | None,
+    *,
+    manager: int | None,
+    department: int | None,
+) -> tuple[int, ...] | None:
+    """Whom manager, department and pool leave; a department is meant with those below it."""
+    asked: list[frozenset[int]] = [] if members is None else [members]
+    if manager is not None:
+        asked.append(frozenset({manager}))
+    if department is not None:
+        asked.append(people_of(department, everybody, departments))
+    return tuple(sorted(asked[0].intersection(*asked[1:]))) if asked else None

@@ -81,6 +81,6 @@ REPORT: Final = Report(
     ),
     tell=_TABLES.tell,
     open=_TABLES.open,
-    filters=frozenset({"period", "manager", "department"}),
+    filters=frozenset({"period", "manager", "department", "pool"}),
     days=30,
 )

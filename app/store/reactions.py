@@ -4,12 +4,12 @@ Written by runs and by the background that recomputes; read by the API, the page
 turn out to be none, e.g. when an older lead becomes known, go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from app.domain.reaction import Allowance, Reaction, TargetChange
 from app.store.cards import CardKey
@@ -261,7 +261,19 @@ class ReactionFilter:
     running: bool | None = None
     state: str | None = None
     holder: int | None = None
+    holders: Collection[int] | None = None
     due_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Clients who wait for a first response: in all, those whose time is over, those whose cards are hot, and those
+    whose cards nobody has."""
+
+    total: int
+    overdue: int
+    hot: int
+    nobodys: int
 
 
 async def listed(
@@ -277,10 +289,28 @@ async def listed(
     for column, value in equal.items():
         if value is not None:
             query = query.where(column == value)
+    if wanted.holders is not None:
+        query = query.where(ReactionRow.holder.in_(wanted.holders))
     if wanted.due_before is not None:
         query = query.where(ReactionRow.due_at < wanted.due_before)
     order = (ReactionRow.due_at.asc().nulls_last(), ReactionRow.entity_type_id, ReactionRow.card_id)
     return await _REACTION.all(session, query.order_by(*order).limit(limit).offset(offset))
+
+
+async def waiting(
+    session: ReadSession, portal_id: int, *, now: datetime, holders: Collection[int] | None = None
+) -> Waiting:
+    """Who waits now, as `listed` lists those whose clock runs. `holders`: with these people only."""
+    where = [ReactionRow.portal_id == portal_id, ReactionRow.deal_id.is_(None), ReactionRow.running]
+    if holders is not None:
+        where.append(ReactionRow.holder.in_(holders))
+    counts = select(
+        func.count(),
+        func.count().filter(ReactionRow.due_at <= now),
+        func.count().filter(ReactionRow.target == "hot"),
+        func.count().filter(ReactionRow.holder.is_(None)),
+    )
+    return Waiting(*(await session.execute(counts.where(*where))).one())
 
 
 def _row(one: Round) -> dict[str, Any]:

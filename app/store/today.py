@@ -1,14 +1,14 @@
 """What waits for a person right now, and what was judged today: each by an index of its own, whatever the past holds.
 
-Read by the page Today.
+Read by the page Today and by digests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select, true
 
 from app.store.cards import Card
 from app.store.database import ReadSession
@@ -39,23 +39,32 @@ class Judged:
     grades: Mapping[str, int]
 
 
-async def parked(session: ReadSession, portal_id: int, *, limit: int) -> Standing:
-    """Cards that a run could not finish, those last judged first."""
-    return await _standing(session, (CardRow.portal_id == portal_id, _PARKED), limit)
+async def parked(session: ReadSession, portal_id: int, *, limit: int, whose: Collection[int] | None = None) -> Standing:
+    """Cards that a run could not finish, those last judged first. `whose`: of these people only."""
+    return await _standing(session, (CardRow.portal_id == portal_id, _PARKED, _of(whose)), limit)
 
 
-async def undecided(session: ReadSession, portal_id: int, outcome: str, *, limit: int) -> Standing:
+async def undecided(
+    session: ReadSession, portal_id: int, outcome: str, *, limit: int, whose: Collection[int] | None = None
+) -> Standing:
     """Open leads with the outcome `review` or `needs_data`, the last judged first."""
-    where = (CardRow.portal_id == portal_id, CardRow.outcome == outcome, _OPEN, _UNDECIDED)
+    where = (CardRow.portal_id == portal_id, CardRow.outcome == outcome, _OPEN, _UNDECIDED, _of(whose))
     return await _standing(session, where, limit)
 
 
-async def judged_since(session: ReadSession, portal_id: int, since: datetime) -> Judged:
+async def judged_since(
+    session: ReadSession, portal_id: int, since: datetime, *, whose: Collection[int] | None = None
+) -> Judged:
     """How the leads and deals judged from that moment on were judged."""
+    where = (CardRow.portal_id == portal_id, CardRow.judged_at >= since, _of(whose))
     return Judged(
-        await _by(session, CardRow.outcome, portal_id, LEAD, since),
-        await _by(session, CardRow.grade, portal_id, DEAL, since),
+        await _by(session, CardRow.outcome, (*where, CardRow.entity_type_id == LEAD)),
+        await _by(session, CardRow.grade, (*where, CardRow.entity_type_id == DEAL)),
     )
+
+
+def _of(whose: Collection[int] | None) -> ColumnElement[bool]:
+    return true() if whose is None else CardRow.assigned_by_id.in_(whose)
 
 
 async def _standing(session: ReadSession, where: tuple[ColumnElement[bool], ...], limit: int) -> Standing:
@@ -65,10 +74,6 @@ async def _standing(session: ReadSession, where: tuple[ColumnElement[bool], ...]
     return Standing(found, total or 0)
 
 
-async def _by(session: ReadSession, column: Any, portal_id: int, kind: int, since: datetime) -> Mapping[str, int]:
-    query = (
-        select(column, func.count())
-        .where(CardRow.portal_id == portal_id, CardRow.entity_type_id == kind, CardRow.judged_at >= since)
-        .group_by(column)
-    )
+async def _by(session: ReadSession, column: Any, where: tuple[ColumnElement[bool], ...]) -> Mapping[str, int]:
+    query = select(column, func.count()).where(*where).group_by(column)
     return {value: number for value, number in await session.execute(query) if value is not None}

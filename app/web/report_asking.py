@@ -29,6 +29,7 @@ class ReportQuery:
     until: date | None = None
     manager: int | None = None
     department: int | None = None
+    pool: int | None = None
     source: str | None = None
     pipeline: int | None = None
     segment: str | None = None
@@ -45,6 +46,7 @@ def _report_query(
     until: Until = None,
     manager: Annotated[_Id, Query(description="Cards of this user of the portal.")] = None,
     department: Annotated[_Id, Query(description="Cards of the people of this department and those below.")] = None,
+    pool: Annotated[_Id, Query(description="Cards of the people of this open pool, by our number.")] = None,
     source: Annotated[_Code, Query(description="Cards from this source, by its code.")] = None,
     pipeline: Annotated[
         int | None, Query(ge=0, le=LARGEST_PORTAL, description="Cards of this pipeline; 0 is the first.")
@@ -57,6 +59,7 @@ def _report_query(
         until=until,
         manager=manager,
         department=department,
+        pool=pool,
         source=source,
         pipeline=pipeline,
         segment=segment,
@@ -88,7 +91,7 @@ def report_named(name: str, caller: Caller) -> Report:
 async def question(web: WebState, session: ReadSession, report: Report, asked: ReportQuery) -> Question:
     """The report's question, with its own period where none is given. Raises WebProblem."""
     portal = await portal_asked(session, asked.portal)
-    for name in ("manager", "department", "source", "pipeline", "segment"):
+    for name in ("manager", "department", "pool", "source", "pipeline", "segment"):
         if getattr(asked, name) is not None and name not in report.filters:
             said = message("This report cannot be narrowed by {filter}: leave it out.", filter=name)
             raise WebProblem(422, "filter_unknown", said, path=name)
@@ -99,6 +102,7 @@ async def question(web: WebState, session: ReadSession, report: Report, asked: R
         until=until,
         manager=asked.manager,
         department=asked.department,
+        pool=asked.pool,
         source=asked.source,
         pipeline=asked.pipeline,
         segment=asked.segment,

@@ -31,6 +31,7 @@ from tests.reports.world import (
     MEANS,
     NOW,
     PEOPLE,
+    POOL,
     RANKED,
     SINCE,
     UNTIL,
@@ -47,7 +48,15 @@ pytestmark = pytest.mark.anyio
 SLEEPING_DAYS = DEFAULT.segments.sleeping_days
 Cells = dict[str, Any]
 By = dict[str, Cells]
-NARROWED = [{}, {"manager": 8}, {"department": 1}, {"source": "WEB"}, {"pipeline": 4}, {"segment": "regular"}]
+NARROWED = [
+    {},
+    {"manager": 8},
+    {"department": 1},
+    {"pool": POOL},
+    {"source": "WEB"},
+    {"pipeline": 4},
+    {"segment": "regular"},
+]
 
 
 def plain(value: Any) -> Any:
@@ -96,8 +105,16 @@ def by_grade(made: list[Card], narrowed: dict[str, Any]) -> dict[str, By]:
             "profit_each": mean(one.of("profit") for one in good),
         }
 
-    closed = [one for one in there(made, 2, **narrowed) if one.closed_in()]
-    return {"grades": grouped(closed, lambda one: one.of("grade"), cells)}
+    def of_made(cards: list[Card]) -> Cells:
+        at_work = [one for one in cards if one.ending == "open"]
+        return {"deals": len(cards), "open": len(at_work), "money": total(one.of("amount") for one in cards)}
+
+    deals = there(made, 2, **narrowed)
+    closed, new = [one for one in deals if one.closed_in()], [one for one in deals if one.made_in()]
+    return {
+        "grades": grouped(closed, lambda one: one.of("grade"), cells),
+        "made": grouped(new, lambda one: one.of("grade"), of_made),
+    }
 
 
 def of_money(made: list[Card], narrowed: dict[str, Any]) -> dict[str, By]:

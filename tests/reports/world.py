@@ -16,10 +16,13 @@ from typing import Any, Literal
 from sqlalchemy import text
 
 from app.domain.figures import CardFigures, DealJudged, LeadJudged
+from app.domain.snapshot import Entity
 from app.reports.scope import Filter, Scope, scope_of
-from app.store import card_figures, dictionary, stage_moves
+from app.store import card_figures, dictionary, pools, stage_moves
 from app.store.cards import CardKey
 from app.store.database import Database, WriteSession
+from app.store.pool_document import MemberDocument, PoolDocument
+from app.store.pools import WantedPool
 from app.store.stage_moves import StageMove
 
 AHEAD = timedelta(hours=3)
@@ -201,6 +204,11 @@ async def record(session: WriteSession, portal_id: int, made: Sequence[Card]) ->
         "regular": list(REGULAR),
     }
     await session.execute(_TEAM, {"portal": portal_id, **team})
+    members = PoolDocument(members=[MemberDocument(user=user) for user in SHARING])
+    pool = await pools.add(
+        session, portal_id, Entity.DEAL, WantedPool(name="Pool", document=members), by="a test", at=NOW
+    )
+    assert pool.id == POOL
     for kind in (1, 2):
         of_kind = [one for one in made if one.kind == kind]
         # Each list of the portal has every card at most once.
@@ -230,6 +238,8 @@ DEPARTMENTS = {1: None, 2: 1, 3: None}
 """Departments and the ones above them."""
 PEOPLE = {7: [1, 3], 8: [2], 9: []}
 """Users and their departments."""
+POOL, SHARING = 1, (7, 9)
+"""The only pool and its members."""
 _TEAM = text("""
     WITH department AS (
         INSERT INTO departments (portal_id, department_id, name, parent_id, read_at)
@@ -300,6 +310,8 @@ def there(made: Sequence[Card], kind: int, **narrowed: Any) -> list[Card]:
         kept = [one for one in kept if one.owner == manager]
     if (department := narrowed.get("department")) is not None:
         kept = [one for one in kept if one.owner is not None and belongs(one.owner, department)]
+    if narrowed.get("pool") is not None:
+        kept = [one for one in kept if one.owner in SHARING]
     if narrowed.get("segment") == "regular":
         kept = [one for one in kept if one.company in REGULAR]
     if (source := narrowed.get("source")) is not None:

@@ -136,8 +136,9 @@ def _asked(
     until: Until = None,
     manager: Annotated[_Id, Query(description="Only this user of the portal.")] = None,
     department: Annotated[_Id, Query(description="Only people of this department and those below.")] = None,
+    pool: Annotated[_Id, Query(description="Only people of this open pool, by our number.")] = None,
 ) -> ReportQuery:
-    return ReportQuery(portal=portal, since=since, until=until, manager=manager, department=department)
+    return ReportQuery(portal=portal, since=since, until=until, manager=manager, department=department, pool=pool)
 
 
 _Asked = Annotated[ReportQuery, Depends(_asked)]

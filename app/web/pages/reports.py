@@ -15,7 +15,7 @@ from app.domain.snapshot import Entity
 from app.reports import REPORTS
 from app.reports.report import Column, Number, Row, Table, Told
 from app.reports.scope import FilterName
-from app.store import people
+from app.store import people, pools
 from app.store.database import ReadSession
 from app.texts import Catalogue, catalogue
 from app.web import rendering
@@ -51,6 +51,7 @@ class ReportForm(BaseModel):
     until: Annotated[Day | None, _Empty] = None
     manager: _Id = None
     department: _Id = None
+    pool: _Id = None
     source: _Code = None
     pipeline: Annotated[Annotated[int, Field(ge=0, le=LARGEST_PORTAL)] | None, _Empty] = None
     segment: _Code = None
@@ -209,6 +210,7 @@ async def _choices(session: ReadSession, about: Question, form: ReportForm, text
     options: Mapping[FilterName, Mapping[str, str]] = {
         "manager": {str(one.user_id): one.name for one in persons},
         "department": {str(one.department_id): one.name for one in departments},
+        "pool": {str(one.id): one.name for one in await pools.live(session, portal_id)},
         "source": words.sources,
         "pipeline": {
             str(number): texts.gettext("pipeline %(number)s") % {"number": number}
