@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 from app.domain.first_response import Contact, ContactKind
+from app.domain.printed import moment
 
 
 class ActivityKind(StrEnum):
@@ -155,10 +156,10 @@ def activity_of(row: Mapping[str, Any]) -> Activity:
         owner_id=_number(row.get("OWNER_ID")),
         responsible_id=_number(row.get("RESPONSIBLE_ID")),
         author_id=_number(row.get("AUTHOR_ID")),
-        created_at=_moment(row.get("CREATED")),
-        start_at=_moment(row.get("START_TIME")),
-        end_at=_moment(row.get("END_TIME")),
-        updated_at=_moment(row.get("LAST_UPDATED")),
+        created_at=moment(row.get("CREATED")),
+        start_at=moment(row.get("START_TIME")),
+        end_at=moment(row.get("END_TIME")),
+        updated_at=moment(row.get("LAST_UPDATED")),
         happened=happened,
         why_unknown=why,
         bindings=bindings_of(row.get("BINDINGS")),
@@ -191,7 +192,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
         call_id=_text(row.get("CALL_ID")),
         direction=_CALL_DIRECTIONS.get(str(row.get("CALL_TYPE"))),
         user_id=_number(row.get("PORTAL_USER_ID")),
-        started_at=_moment(row.get("CALL_START_DATE")),
+        started_at=moment(row.get("CALL_START_DATE")),
         duration_seconds=duration,
         # What rang and was not answered may have a duration, but no talk.
         talk_seconds=duration if code in (None, _SUCCESS) else 0,
@@ -301,11 +302,3 @@ def _whole(value: Any, largest: int = _LARGEST) -> int | None:
 def _number(value: Any, largest: int = _LARGEST_ID) -> int | None:
     """An id; None for the portal's ways to say none (`null`, `""`, `"0"`)."""
     return _whole(value, largest) or None
-
-
-def _moment(printed: Any) -> datetime | None:
-    try:
-        told = datetime.fromisoformat(str(printed)) if printed else None
-    except ValueError:
-        return None
-    return told if told is not None and told.tzinfo is not None else None

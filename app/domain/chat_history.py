@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
+from app.domain.printed import moment
+
 _SYSTEM: Final = "0"
 _SESSION_PLACE: Final = 5
 """Which part of `entity_data_1` is the session's number."""
@@ -64,7 +66,7 @@ def _messages(told: Mapping[str, Any]) -> Iterator[tuple[datetime, int, Side, in
         row = _mapping(message)
         sender = str(row.get("senderid") or _SYSTEM)
         side = _side(_mapping(users.get(sender)))
-        at = _moment(row.get("date"))
+        at = moment(row.get("date"))
         number = str(row.get("id") or "")
         if sender != _SYSTEM and side is not None and at is not None and number.isdecimal() and sender.isdecimal():
             yield at, int(number), side, int(sender)
@@ -78,11 +80,3 @@ def _side(user: Mapping[str, Any]) -> Side | None:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def _moment(printed: Any) -> datetime | None:
-    try:
-        told = datetime.fromisoformat(str(printed)) if printed else None
-    except ValueError:
-        return None
-    return told if told is not None and told.tzinfo is not None else None

@@ -7,10 +7,11 @@ stays unknown (None): a report says of how many cards something is known.
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from app.domain.difference import link
 from app.domain.facts import Facts, Truth, all_of
+from app.domain.printed import day, moment
 from app.domain.ruleset import Heat, Ruleset
 from app.domain.snapshot import Entity, RawCard, Semantics
 from app.domain.verdict import DealVerdict, Finding, LeadVerdict
@@ -114,10 +115,7 @@ def standing(
 def closing_day(entity: Entity, card: RawCard) -> date | None:
     """The day a closed card closed, as the portal prints it: a deal's close date, else when it was moved last."""
     printed = (card.get("closedate") if entity is Entity.DEAL else None) or card.get("movedTime")
-    try:
-        return date.fromisoformat(str(printed)[:10]) if printed else None
-    except ValueError:
-        return None
+    return day(printed)
 
 
 def judged(verdict: LeadVerdict | DealVerdict, facts: Facts, rules: Ruleset) -> Judged:
@@ -158,15 +156,6 @@ def heat_of(verdict: LeadVerdict | DealVerdict, rules: Ruleset) -> HeatName:
     if is_one(rules.targets.hot_cards):
         return "hot"
     return "warm" if is_one(rules.targets.warm_cards) else "other"
-
-
-def moment(printed: Any) -> datetime | None:
-    """A time as the portal prints it, with its offset; None where there is none."""
-    try:
-        told = datetime.fromisoformat(str(printed)) if printed else None
-    except ValueError:
-        return None
-    return told if told is not None and told.tzinfo is not None else None
 
 
 def _solvent(findings: tuple[Finding, ...]) -> Truth:

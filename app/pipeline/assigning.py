@@ -15,10 +15,11 @@ from app.domain.actions import Action, AssignItem
 from app.domain.assignment import ARRIVAL, Arrival, Assigned, Pool, is_work, knows_client, pool_for, pool_to_pass_on
 from app.domain.difference import link, links
 from app.domain.plan_assignment import assignment_key
+from app.domain.printed import moment
 from app.domain.snapshot import DealSnapshot, Entity, Links, PortalDictionary, RawCard, Snapshot
 from app.domain.team import departments_of
 from app.domain.verdict import DealVerdict, Grade, LeadVerdict, Outcome, Verdict
-from app.pipeline.card import CardRef, owner_of, raw_card, time_of
+from app.pipeline.card import CardRef, owner_of, raw_card
 from app.pipeline.choosing import Asked, choose, give_back
 from app.pipeline.connections import Connection
 from app.pipeline.reads import optional
@@ -62,7 +63,7 @@ class Arrived:
     def asked_at(self) -> datetime | None:
         """When the client came with this request: a deal's lead came before the deal."""
         lead = self.snapshot.lead if isinstance(self.snapshot, DealSnapshot) else None
-        return time_of((lead or {}).get("createdTime")) or time_of(self.raw.get("createdTime"))
+        return moment((lead or {}).get("createdTime")) or moment(self.raw.get("createdTime"))
 
 
 async def on_arrival(
@@ -213,7 +214,7 @@ async def note_owners(
         if one.key in given and one.state == "done":
             action = given[one.key]
             # By the portal's clock, as all owners are kept: by ours, a change a moment later could look older.
-            owner = SeenOwner(action.item_id, action.user, time_of(one.result.get("updated_time")), now)
+            owner = SeenOwner(action.item_id, action.user, moment(one.result.get("updated_time")), now)
             await owner_changes.note(session, portal_id, int(action.entity), [owner])
 
 
@@ -256,7 +257,7 @@ def _as_pools_see(arrived: Arrived, departments: frozenset[int]) -> Arrival:
     lead = arrived.snapshot.lead if isinstance(arrived.snapshot, DealSnapshot) else None
     return Arrival(
         entity=arrived.card.entity,
-        created_at=time_of(raw.get("createdTime")),
+        created_at=moment(raw.get("createdTime")),
         created_by=link(raw.get("createdBy")),
         owner=arrived.owner,
         departments=departments,
@@ -279,7 +280,7 @@ async def _who_knows(
         return None
 
     def owner(client: RawCard | None) -> int | None:
-        came = time_of((client or {}).get("createdTime"))
+        came = moment((client or {}).get("createdTime"))
         return owner_of(client or {}) if came is not None and came < asked_at else None
 
     company, contact = arrived.links.company, arrived.links.contact

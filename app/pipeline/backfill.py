@@ -16,6 +16,7 @@ from app.bitrix24.errors import Bitrix24Error
 from app.domain.activity_kind import FIELDS, activity_of, call_of
 from app.domain.difference import link
 from app.domain.figures import LISTED
+from app.domain.printed import moment
 from app.domain.snapshot import Entity
 from app.pipeline import portal_lists
 from app.pipeline.card import listed
@@ -23,7 +24,7 @@ from app.pipeline.counting import count_changes
 from app.pipeline.papers import params_of, read_papers
 from app.pipeline.portal_lists import CALLS
 from app.pipeline.reads import REFUSALS, together
-from app.pipeline.sweep_round import BACKGROUND, Found, Watch, identity, moment
+from app.pipeline.sweep_round import BACKGROUND, Found, Watch, identity
 from app.pipeline.sweep_sources import DEAL, LEAD, Row, note_origins, stage_move
 from app.store import activities, card_figures, cursors, histories, owner_changes, papers, stage_moves
 from app.store.cursors import Cursor

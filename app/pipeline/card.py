@@ -1,7 +1,7 @@
 """Which card is judged, and what of it is kept on its row for lists and for linked cards."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from app.domain import figures
@@ -10,6 +10,7 @@ from app.domain.destination import place, semantics_of, stage_at
 from app.domain.difference import link
 from app.domain.figures import CardFigures
 from app.domain.messages import message_to_json
+from app.domain.printed import day, moment
 from app.domain.snapshot import Entity, LeadSnapshot, PortalDictionary, RawCard, Snapshot
 from app.domain.verdict import DealVerdict, LeadVerdict, Verdict
 from app.store.cards import CardKey, CardValues
@@ -64,6 +65,7 @@ def seen(entity: Entity, snapshot: Snapshot, dictionary: PortalDictionary) -> di
     `close_date` of a deal, YYYY-MM-DD as printed. None where the portal prints nothing.
     """
     raw = raw_card(snapshot)
+    closes = day(raw.get("closedate"))
     lead = None if isinstance(snapshot, LeadSnapshot) else snapshot.lead
     return {
         "stage": raw.get("stageId"),
@@ -74,7 +76,7 @@ def seen(entity: Entity, snapshot: Snapshot, dictionary: PortalDictionary) -> di
         "updated_by": link(raw.get("updatedBy")),
         "responsible": owner_of(raw),
         "source": raw.get("sourceId") or (lead or {}).get("sourceId") or None,
-        "close_date": _day(raw.get("closedate")),
+        "close_date": closes.isoformat() if closes else None,
     }
 
 
@@ -86,9 +88,9 @@ def card_values(entity: Entity, raw: RawCard, verdict: Verdict, dictionary: Port
         "stage_id": raw.get("stageId"),
         "assigned_by_id": owner_of(raw),
         "company_id": link(raw.get("companyId")),
-        "created_time": time_of(raw.get("createdTime")),
-        "updated_time": time_of(raw.get("updatedTime")),
-        "moved_time": time_of(raw.get("movedTime")),
+        "created_time": moment(raw.get("createdTime")),
+        "updated_time": moment(raw.get("updatedTime")),
+        "moved_time": moment(raw.get("movedTime")),
         "moved_by": link(raw.get("movedBy")),
         "why": message_to_json(verdict.why),
         "state": "open" if semantics_of(raw, stage) == "process" else "final",
@@ -130,18 +132,3 @@ def listed(entity: Entity, row: RawCard, seen_at: datetime) -> CardFigures:
         closed_on=figures.closing_day(entity, row),
         seen_at=seen_at,
     )
-
-
-def time_of(printed: Any) -> datetime | None:
-    """A time as the portal prints it; None where it prints none."""
-    try:
-        return datetime.fromisoformat(str(printed)) if printed else None
-    except ValueError:
-        return None
-
-
-def _day(printed: Any) -> str | None:
-    try:
-        return date.fromisoformat(str(printed)[:10]).isoformat()
-    except ValueError:
-        return None

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from app.bitrix24.lanes import Lane
+from app.domain import printed
 from app.domain.actions import MoveItem, Notify, Plan
 from app.domain.clock_steps import Moment, Step, due, step_key
 from app.domain.destination import place, semantics_of, stage_at
@@ -25,7 +26,6 @@ from app.pipeline.card import CardRef
 from app.pipeline.connections import Connection, Kept
 from app.pipeline.contacts import read_fresh
 from app.pipeline.recomputing import OfRun, Place, recompute, rounds_of, steps_of
-from app.pipeline.sweep_round import moment as moment_of
 from app.store import assignments, card_origins, histories, people, reactions, team
 from app.store.assignments import Assignment
 from app.store.card_origins import Origin
@@ -111,7 +111,7 @@ class Clocks:
 
     async def keep(self, session: WriteSession, judged: Judged, run_id: int, *, now: datetime) -> None:
         """Keep the card's reactions as this run has left it, and set its timer; at the end of the run."""
-        origin = Origin(judged.card.card_id, moment_of(judged.raw.get("createdTime")), _lead_of(judged))
+        origin = Origin(judged.card.card_id, printed.moment(judged.raw.get("createdTime")), _lead_of(judged))
         await card_origins.note(session, judged.card.portal_id, int(judged.card.entity), [origin])
         place = await self._place(judged)
         key = judged.card.key
@@ -215,15 +215,15 @@ def _as_read(kept: KeptRequest, judged: Judged) -> KeptRequest:
     owner = link(raw.get("assignedById"))
     owners = own.owners
     if not owners or owners[-1].user != owner:
-        since = moment_of(raw.get("updatedTime")) or judged.read_at
+        since = printed.moment(raw.get("updatedTime")) or judged.read_at
         owners = (*owners, Owned(max([since, *(one.since for one in owners)]), owner))
     stage = stage_at(judged.dictionary, judged.card.entity, place(judged.card.entity, raw))
     final = semantics_of(raw, stage) != "process"
     known = replace(
         own,
-        created_at=moment_of(raw.get("createdTime")) or own.created_at,
+        created_at=printed.moment(raw.get("createdTime")) or own.created_at,
         owners=owners,
-        closed_at=(moment_of(raw.get("movedTime")) or judged.read_at) if final else None,
+        closed_at=(printed.moment(raw.get("movedTime")) or judged.read_at) if final else None,
     )
     match judged.verdict:
         case LeadVerdict(outcome=outcome):

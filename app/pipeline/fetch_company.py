@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from app.bitrix24.client import PortalClient
 from app.bitrix24.lanes import Lane
+from app.domain.printed import day
 from app.domain.snapshot import Entity, WonDeal
 from app.pipeline.reads import has_values, mapping, number, optional, rows
 
@@ -71,9 +72,4 @@ async def todo_state(
 
 def _day(row: Mapping[str, Any]) -> date | None:
     """The close date as printed; where there is none, the day on which the deal was moved to its stage."""
-    for field in ("closedate", "movedTime"):
-        try:
-            return date.fromisoformat(str(row.get(field))[:10])
-        except ValueError:
-            continue
-    return None
+    return day(row.get("closedate")) or day(row.get("movedTime"))

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from app.bitrix24.client import PortalClient
 from app.domain.difference import link
+from app.domain.printed import moment
 from app.domain.snapshot import Semantics
 from app.pipeline.dictionary import ROUBLE, paper_stages_of, rates_of, read_currencies, read_statuses
 from app.pipeline.reads import optional
-from app.pipeline.sweep_round import BACKGROUND, identity, moment
+from app.pipeline.sweep_round import BACKGROUND, identity
 from app.store import dictionary as kept_dictionary
 from app.store.database import Database, ReadSession
 from app.store.papers import Paper, PaperKind

@@ -19,6 +19,7 @@ from app.bitrix24.errors import Bitrix24Error
 from app.domain.difference import link
 from app.domain.facts import Facts
 from app.domain.minimum import months_before
+from app.domain.printed import moment
 from app.domain.raw_values import NotUnderstoodError, day, is_empty, one_line
 from app.domain.reading import deal_facts
 from app.domain.ruleset import Ruleset
@@ -26,7 +27,7 @@ from app.domain.snapshot import DealSnapshot, Entity, PortalDictionary
 from app.pipeline.connections import Connection
 from app.pipeline.dictionary import OwnerInactive
 from app.pipeline.reads import mapping, rows, together
-from app.pipeline.sweep_round import BACKGROUND, Found, Round, Told, identity, moment
+from app.pipeline.sweep_round import BACKGROUND, Found, Round, Told, identity
 from app.pipeline.sweep_sources import COMPANY, DEAL, Row, Source
 from app.pipeline.sweep_walk import read_source
 from app.store import dictionary as kept_dictionary

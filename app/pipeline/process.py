@@ -19,6 +19,7 @@ from app.domain.actions import CreateItem, Plan, action_from_json, action_to_jso
 from app.domain.facts import Facts
 from app.domain.kept_cards import kept_to_json
 from app.domain.plan import plan
+from app.domain.printed import moment
 from app.domain.qualify import qualify
 from app.domain.reading import deal_facts, lead_facts
 from app.domain.record import verdict_to_json
@@ -38,7 +39,7 @@ from app.domain.verdict import LeadVerdict, Verdict
 from app.pipeline import assigning, clocks, held, made
 from app.pipeline.aftermath import Aftermath
 from app.pipeline.apply import Applied, Between, Sight, apply, settle, waves
-from app.pipeline.card import CardRef, after_moves, card_values, owner_of, raw_card, seen, standing, time_of
+from app.pipeline.card import CardRef, after_moves, card_values, owner_of, raw_card, seen, standing
 from app.pipeline.communications import communications_of
 from app.pipeline.connections import Connection, Connections
 from app.pipeline.dictionaries import unknown_codes
@@ -276,7 +277,7 @@ class Process:
             for action in actions
         ]
         raw = raw_card(judged.snapshot)
-        owner = SeenOwner(card.card_id, owner_of(raw), time_of(raw.get("updatedTime")), judged.read_at)
+        owner = SeenOwner(card.card_id, owner_of(raw), moment(raw.get("updatedTime")), judged.read_at)
         async with self._holding(job) as session:
             await owner_changes.note(session, card.portal_id, int(card.entity), [owner])
             return await runs.open_run(session, run, planned)

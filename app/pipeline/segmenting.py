@@ -29,6 +29,7 @@ from app.domain.plan_company import (
     field_code,
     plan_company,
 )
+from app.domain.printed import moment
 from app.domain.ruleset import Ruleset
 from app.domain.segment import Segment, SegmentVerdict, bounds_of, judge_segment
 from app.domain.snapshot import DealSnapshot, Entity, LeadSnapshot, PortalDictionary, RawCard, Snapshot
@@ -209,7 +210,9 @@ class Segmenting:
             await runs.close_run(
                 session, run_id, status="failed" if error else "done", error=str(error) if error else None
             )
-            owner = SeenOwner(card.card_id, link(company.get("assignedById")), _time(company), case.now)
+            owner = SeenOwner(
+                card.card_id, link(company.get("assignedById")), moment(company.get("updatedTime")), case.now
+            )
             await owner_changes.note(session, card.portal_id, int(Entity.COMPANY), [owner])
             values = _card_values(card, looked, run_id, judged_at=self._clock())
             if error is None:
@@ -354,22 +357,14 @@ def _card_values(card: CardRef, looked: _Looked, run_id: int, *, judged_at: date
         "assigned_by_id": link(company.get("assignedById")),
         # A change of the company wakes every card of it, and so itself.
         "company_id": card.card_id,
-        "created_time": _time(company, "createdTime"),
-        "updated_time": _time(company),
+        "created_time": moment(company.get("createdTime")),
+        "updated_time": moment(company.get("updatedTime")),
         "why": message_to_json(looked.case.verdict.why),
         "facts_digest": looked.facts.digest(),
         "last_run_id": run_id,
         "judged_at": judged_at,
         "read_at": looked.case.now,
     }
-
-
-def _time(company: RawCard, name: str = "updatedTime") -> datetime | None:
-    printed = company.get(name)
-    try:
-        return datetime.fromisoformat(str(printed)) if printed else None
-    except ValueError:
-        return None
 
 
 async def _no_second_wave(_finished: Sequence[runs.FinishedAction], _starting: Sequence[str]) -> None:

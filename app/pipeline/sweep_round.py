@@ -126,15 +126,6 @@ class Round:
         return len(await journal.append(session, entries))
 
 
-def moment(printed: Any) -> datetime | None:
-    """A time as the portal prints it, with its offset; None where there is none."""
-    try:
-        told = datetime.fromisoformat(str(printed)) if printed else None
-    except ValueError:
-        return None
-    return told if told is not None and told.tzinfo is not None else None
-
-
 def identity(row: Any) -> int:
     """The row's id, under either of its names."""
     return int(row["id"] if "id" in row else row["ID"])

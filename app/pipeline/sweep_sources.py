@@ -23,12 +23,13 @@ from typing import Any, Final
 from app.domain.activity_kind import FIELDS, REACHING, activity_of, call_of
 from app.domain.difference import link
 from app.domain.figures import LISTED
+from app.domain.printed import moment
 from app.domain.snapshot import Entity
 from app.pipeline.card import listed
 from app.pipeline.papers import params_of, read_papers
 from app.pipeline.portal_lists import CALLS
 from app.pipeline.reads import number, optional
-from app.pipeline.sweep_round import BACKGROUND, Round, Told, identity, moment
+from app.pipeline.sweep_round import BACKGROUND, Round, Told, identity
 from app.store import (
     activities,
     card_figures,
