@@ -32,20 +32,28 @@ _WIDEST: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One walk over one list method. `id_name` is how the method spells its id in filter and order."""
+    """One walk over one list method. `id_name` is how the method spells its id in filter and order.
+
+    `few`: the list is likely to fit into a page, so that the other end is asked for only when it does not.
+    """
 
     read: Read
     method: str
     params: Mapping[str, Any]
     id_name: str
+    few: bool = False
 
     async def rows(self) -> AsyncIterator[Row]:
         """Every row once, ids ascending."""
-        first, last = await asyncio.gather(self._page("ASC"), self._page("DESC"))
+        if self.few:
+            first, last = await self._page("ASC"), []
+        else:
+            first, last = await asyncio.gather(self._page("ASC"), self._page("DESC"))
         for row in first:
             yield row
         if len(first) < PAGE:
             return
+        last = last or await self._page("DESC")
         low, high = self._id(first[-1]), min(self._id(row) for row in last) - 1
         async for row in self._between(low, high, width=_width(self._density(first), self._density(last))):
             yield row

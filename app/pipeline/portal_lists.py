@@ -16,14 +16,14 @@ CALLS: Final = "voximplant.statistic.get"
 
 
 def walk(
-    client: PortalClient, method: str, params: Mapping[str, Any], *, lane: Lane, id_name: str
+    client: PortalClient, method: str, params: Mapping[str, Any], *, lane: Lane, id_name: str, few: bool = False
 ) -> AsyncIterator[Row]:
-    """Every row, ids ascending; as `PortalClient.walk`. Raises Bitrix24Error."""
+    """Every row, ids ascending; as `PortalClient.walk`. `few` as `Walk` has it. Raises Bitrix24Error."""
 
     async def read(question: Mapping[str, Any]) -> Any:
         return await client.call(method, _as_asked(method, question), lane=lane)
 
-    return Walk(read, method, params, id_name).rows()
+    return Walk(read, method, params, id_name, few).rows()
 
 
 async def last_id(client: PortalClient, method: str, params: Mapping[str, Any], *, lane: Lane, id_name: str) -> int:

@@ -12,6 +12,7 @@ from app.bitrix24 import errors
 from app.bitrix24.batcher import Pace
 from app.bitrix24.client import PortalClient
 from app.bitrix24.lanes import Lane
+from app.bitrix24.walk import Walk
 
 pytestmark = pytest.mark.anyio
 
@@ -207,6 +208,20 @@ async def collect(client, **params):
 async def test_a_walk_gives_every_row_once_in_order(portal, connect, count):
     portal.items = {one: {"id": one} for one in range(1, count + 1)}
     assert await collect(connect()) == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize(("count", "calls"), [(0, 1), (49, 1), (50, 2), (51, 2), (101, 3)])
+async def test_a_short_list_is_one_call_when_that_is_expected(portal, connect, count, calls):
+    portal.items = {one: {"id": one} for one in range(1, count + 1)}
+    client, asked = connect(), []
+
+    async def read(question):
+        asked.append(question)
+        return await client.call("crm.item.list", question)
+
+    rows = Walk(read, "crm.item.list", {"entityTypeId": 1}, "id", few=True).rows()
+    assert [row["id"] async for row in rows] == list(range(1, count + 1))
+    assert len(asked) == calls
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -55,14 +55,15 @@ class House:
     portal_id: int
     clock: Clock
 
-    async def sweep(self, watch: Watch = lambda _found: None) -> Swept:
+    async def sweep(self, **watched: Watch) -> Swept:
+        """A round as the worker goes it; with `watch=` as `ogon sweep` does, which measures its way first."""
         return await sweep_portal(
             self.database,
             self.connections,
             self.portal_id,
             now=self.clock,
             open_since=timedelta(days=30),
-            watch=watch,
+            **watched,
         )
 
     async def judge_waiting(self) -> list[tuple[int | None, int | None]]:

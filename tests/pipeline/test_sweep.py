@@ -1,11 +1,13 @@
 """The sweep finds all that no webhook told, once; and goes on where a fault or a crash stopped it."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
+from app.pipeline.sweep_sources import SOURCES
 from app.sandbox.errors import RestError
 from app.sandbox.faults import Fault
 from app.store import cards, cursors, stage_moves
@@ -43,6 +45,21 @@ async def test_a_new_and_a_changed_card_are_found_and_a_quiet_round_asks_for_not
         house.clock.passes(minutes=5)
         assert (await house.sweep()).queued == 0
     assert await house.asked() == []
+
+
+async def test_a_quiet_round_asks_each_source_once(house: House) -> None:
+    house.add(LEAD, title="known before")
+    house.add(DEAL, title="known before")
+    await house.calm()
+    house.clock.passes(minutes=15)
+    house.portal.reset_stats()
+    assert (await house.sweep()).error is None
+    asked = Counter(source.method for source in SOURCES)
+    told = house.portal.stats.commands
+    assert {method: told[method] for method in asked} == asked | {"crm.item.list": asked["crm.item.list"] + 1}, (
+        "and closed deals of before, once"
+    )
+    assert house.portal.stats.requests <= 4
 
 
 async def test_an_imported_card_with_old_dates_is_found_by_its_id(house: House) -> None:
