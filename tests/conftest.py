@@ -1,8 +1,9 @@
-"""A real PostgreSQL for every test that asks: one server for all workers, one database for each test.
+"""A real PostgreSQL for every test that asks: one server for all workers, an empty database for each test.
 
 With DATABASE_URL set, databases are made there (its user needs CREATEDB). Without, one embedded server in a
 directory of this run is shared by all xdist workers through the same locks that processes use in
-production, and is gone with the last of them. The schema is migrated once a worker, into a template.
+production, and is gone with the last of them. The schema is migrated once a worker, into a template, whose
+clones `tests/databases.py` hands out.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -25,6 +25,7 @@ from app.settings import Settings, load_settings
 from app.store.database import Database, WriteSession, connected, sqlalchemy_url
 from app.store.embedded import use_embedded, wait_stopped
 from app.store.migrate import migrate
+from tests.databases import CloneKeeper, administer
 
 _OUTSIDE_URL = os.environ.get("DATABASE_URL")
 # Speed over safety: nobody needs the tests' data after a power cut.
@@ -99,10 +100,10 @@ def server_conninfo(pytestconfig: pytest.Config) -> Iterator[str]:
 def template_database(server_conninfo: str) -> Iterator[str]:
     """The name of a migrated database to clone; nothing connects to it."""
     name = f"ogon_template_{uuid.uuid4().hex[:12]}"
-    _administer(server_conninfo, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    administer(server_conninfo, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     asyncio.run(_migrate(make_conninfo(server_conninfo, dbname=name)))
     yield name
-    _administer(server_conninfo, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    administer(server_conninfo, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 async def _migrate(conninfo: str) -> None:
@@ -110,14 +111,18 @@ async def _migrate(conninfo: str) -> None:
         await migrate(database)
 
 
+@pytest.fixture(scope="session")
+def _clones(server_conninfo: str, template_database: str) -> Iterator[CloneKeeper]:
+    clones = CloneKeeper(server_conninfo, template_database, by_files=not _OUTSIDE_URL)
+    yield clones
+    clones.drop()
+
+
 @pytest.fixture
-def database_conninfo(server_conninfo: str, template_database: str) -> Iterator[str]:
+def database_conninfo(_clones: CloneKeeper) -> Iterator[str]:
     """libpq's connection string of an empty, migrated database of this test's own."""
-    name = f"ogon_test_{uuid.uuid4().hex[:12]}"
-    clone = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + ("" if _OUTSIDE_URL else " STRATEGY FILE_COPY"))
-    _administer(server_conninfo, clone.format(sql.Identifier(name), sql.Identifier(template_database)))
-    yield make_conninfo(server_conninfo, dbname=name)
-    _administer(server_conninfo, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    yield _clones.take()
+    _clones.give_back()
 
 
 @pytest.fixture
@@ -150,8 +155,3 @@ def settings(tmp_path: Path) -> Settings:
 def settings_with_database(settings: Settings, database_url: str) -> Settings:
     """The same, with `database` behind DATABASE_URL: what a root would be given."""
     return settings.model_copy(update={"database_url": SecretStr(database_url)})
-
-
-def _administer(conninfo: str, statement: sql.Composed) -> None:
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(statement)

@@ -10,7 +10,7 @@ import pytest
 from app.sandbox.limits import Limits
 from tests.chaos.storm import Weather, storm
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 _SHORT = Weather(
     seed=1,
@@ -21,7 +21,7 @@ _SHORT = Weather(
     webs=1,
     limits=Limits(requests_per_second=50, burst=1000, cost=0.002),
     hurry=True,
-    patience=240,
+    patience=600,
     worker=("-m", "tests.story.worker_process"),
 )
 

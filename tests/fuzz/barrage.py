@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.fuzz.heads import Case
 
 CONNECTIONS = 24
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _MOST_NAMED = 20
 
 

@@ -25,7 +25,7 @@ from tests.fuzz.bodies import DOMAIN, MEMBER, TOKEN, YOUNG_DOMAIN, YOUNG_TOKEN
 SECRET_KEY = "a secret key of the fuzzer, nothing else"
 WEBHOOK_CODE = "fuzz0webhook0code"
 _REPOSITORY = Path(__file__).parents[2]
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +109,4 @@ def _await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
                     return
         except (URLError, OSError):
             time.sleep(0.1)
-    raise SystemExit("The server did not become ready within a minute.")
+    raise SystemExit("The server did not become ready within three minutes.")

@@ -65,7 +65,7 @@ async def test_twenty_thousand_activities_cut_off_in_the_middle(house: House) ->
             middle.set()
 
     cut = asyncio.create_task(fill(house, watch=watch))
-    await asyncio.wait_for(middle.wait(), 60)
+    await asyncio.wait_for(middle.wait(), 180)
     cut.cancel()
     await asyncio.gather(cut, return_exceptions=True)
     kept = await house.value("SELECT count(*) FROM activities")

@@ -114,6 +114,6 @@ async def _told(value: object) -> bool:
 
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(180):
         while not await true():  # noqa: ASYNC110 - the database tells nobody
             await anyio.sleep(0.02)

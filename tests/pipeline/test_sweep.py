@@ -217,7 +217,7 @@ async def test_a_sweep_cancelled_in_the_middle_resumes_its_window(house: House) 
     leads = [house.add(LEAD, title=f"lead {number}") for number in range(1100)]
     first_chunk = asyncio.Event()
     reading = asyncio.create_task(house.sweep(lambda found: first_chunk.set() if found.queued else None))
-    await asyncio.wait_for(first_chunk.wait(), 20)
+    await asyncio.wait_for(first_chunk.wait(), 180)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     half = len(await house.asked())

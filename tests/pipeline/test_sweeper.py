@@ -58,7 +58,7 @@ def test_due(last: Sweep | None, gap: int, due: bool) -> None:
 
 async def _rounds(sweeper: Sweeper, house: House, until: int) -> None:
     """Step until the portal has been swept completely `until` times, as its clock shows."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while await _completed(house) < until:
             await sweeper.step()
             await asyncio.sleep(0.02)
@@ -86,7 +86,7 @@ async def test_a_portal_is_swept_at_the_start_on_schedule_and_at_once_after_a_ga
         lead = house.add(LEAD, title="its webhook was turned away")
         async with database.writing() as session:
             await gaps.note(session, noticed_at=house.clock(), reason="deliveries could not be stored")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while await house.value("SELECT count(*) FROM gaps WHERE swept_at IS NULL"):
                 await sweeper.step()
                 await asyncio.sleep(0.02)
@@ -101,7 +101,7 @@ async def test_a_dead_portal_delays_no_other_and_keeps_the_gap_open(database) ->
             await gaps.note(session, noticed_at=clock(), reason="a test")
         async with _sweeper(good) as sweeper:
             await _rounds(sweeper, good, 1)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(180):
                 while (failed := await dead.state()) is None or not failed.failures:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
             swept = await good.state()
@@ -123,7 +123,7 @@ async def test_a_dead_portal_delays_no_other_and_keeps_the_gap_open(database) ->
 async def test_a_sweep_that_fails_at_its_first_read_is_tried_again_soon_and_not_on_schedule(database) -> None:
     async with house_of(database) as house, _sweeper(house) as sweeper:
         right, house.portal.rest.secret = house.portal.rest.secret, "another"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while (failed := await house.state()) is None or not failed.failures:
                 await sweeper.step()
                 await asyncio.sleep(0.02)

@@ -132,8 +132,8 @@ class Story(Office):
         return not busy and raised == self.portal.world.outbox.counts.raised
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
-        """Wait for something that is seen only by looking. Raises TimeoutError after a minute."""
-        async with asyncio.timeout(60):
+        """Wait for something that is seen only by looking. Raises TimeoutError after three minutes."""
+        async with asyncio.timeout(180):
             while True:
                 if await true():
                     return

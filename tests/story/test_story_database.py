@@ -23,7 +23,7 @@ from tests.story.burst import burst, exactly_one_of_each
 from tests.story.house import Story
 from tests.story.processes import told_by_processes
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 _LIMITS = Limits(requests_per_second=50, burst=1000, cost=0.01)
 _MADE_UP_FOR = text("SELECT count(*) > 0 AND count(*) = count(swept_at) FROM gaps")

@@ -130,7 +130,7 @@ async def _swept(story: Story) -> None:
     """One sweep at once, as a gap asks for, and everything it found judged."""
     async with story.database.writing() as session:
         await session.execute(text("INSERT INTO gaps (noticed_at, reason) VALUES (now(), 'the drill')"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while await _unswept(story):  # noqa: ASYNC110 - another process would be told by nobody, either
             await asyncio.sleep(0.1)
     await story.settled()

@@ -16,7 +16,7 @@ from tests.story.burst import burst, exactly_one_of_each
 from tests.story.house import Story
 from tests.story.processes import told_by_processes
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 _LIMITS = Limits(requests_per_second=20, burst=30, cost=0.005)
 # A run that was cut off is closed by the next one of its card; what is done in it afterwards is done by two at once.

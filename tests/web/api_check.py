@@ -27,7 +27,7 @@ from app.store.portals import Portal
 from app.store.rules_in_force import ensure_first_version
 from tests.reports.recorded import BASE, Deal, Look, record
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 SECONDS = os.environ.get("API_CHECK_SECONDS", "40")
 # The same questions each time, so that only a change of ours makes the answer another.

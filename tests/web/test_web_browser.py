@@ -92,7 +92,7 @@ def context(office: Office) -> Iterator["sync_api.BrowserContext"]:
         # In a container there is no user namespace for the sandbox of Chromium; it opens our own pages only.
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = browser.new_context(viewport=DESK, base_url=office.address)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         answer = context.request.post("/login", form={"token": ADMIN}, max_redirects=0)
         assert answer.status == 303
         yield context

@@ -136,6 +136,6 @@ async def test_a_defect_in_the_writer_leaves_nobody_hanging() -> None:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(180):
         while not condition():  # noqa: ASYNC110 - the condition has no event of its own
             await asyncio.sleep(0)

@@ -373,7 +373,7 @@ async def test_a_portal_added_while_running_is_found(
             application_tokens=[SecretStr("late-token")],
             member_id=ELSEWHERE,
         )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(180):
         body = event_body(member_id=ELSEWHERE, application_token="late-token")
         while (await deliver(client, body)).status_code != 200:  # noqa: ASYNC110 - read at most once a second
             await asyncio.sleep(0.2)
@@ -400,7 +400,7 @@ async def test_with_the_database_away_a_delivery_is_answered_503_and_leaves_a_ga
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(180):
         while not await unswept(database):  # noqa: ASYNC110 - written by a task of the app, when the database is back
             await asyncio.sleep(0.05)
         while (await deliver(client, event_body(card_id=3))).status_code != 200:  # noqa: ASYNC110 - as above
@@ -416,7 +416,7 @@ async def test_with_another_secret_key_a_delivery_is_answered_503_and_leaves_a_g
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ogon.example") as client:
         answer = await deliver(client, event_body())
     assert answer.status_code == 503
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(180):
         while not await unswept(database):  # noqa: ASYNC110 - written by a task of the app
             await asyncio.sleep(0.05)
 

@@ -237,7 +237,7 @@ async def test_of_two_who_publish_at_once_exactly_one_wins(
 
 async def _somebody_waits(database: Database) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    with anyio.fail_after(20):
+    with anyio.fail_after(180):
         while True:
             async with database.reading() as session:
                 if await session.scalar(waiting):
