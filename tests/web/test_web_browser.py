@@ -196,6 +196,7 @@ def test_a_draft_with_an_error_leads_to_its_field(page) -> None:
     page.goto("/rules/edit?portal=1")
     page.fill("[name='client.0.number']", "много")
     page.click("button[value=check]")
+    page.wait_for_selector(".urgent a")
     assert page.evaluate(AUDIT) == []
     page.click(".urgent a")
     assert page.evaluate("location.hash") == "#f-client.0.number"
@@ -206,7 +207,7 @@ def test_a_draft_with_an_error_leads_to_its_field(page) -> None:
 def test_a_parked_card_is_tried_again_from_today(page) -> None:
     page.goto("/?portal=1")
     parked = "[aria-labelledby=waits-parked]"
-    page.click(f"{parked} button")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click(f"{parked} button")
     assert page.url.endswith("/?portal=1")
     assert page.locator(f"{parked} button").count() == 0
