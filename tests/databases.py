@@ -46,6 +46,10 @@ _TOUCHED = """
     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'schema_version'
         AND pg_relation_size(oid) > 0
 """
+# They guard what is only ever added to, even from a replica.
+_GUARDED = """
+    SELECT relname, tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid WHERE tgenabled = 'A'
+"""
 _SEQUENCES_SET_BACK = "SELECT setval(seqrelid, seqstart, false) FROM pg_sequence"
 
 
@@ -60,6 +64,7 @@ class CloneKeeper:
         self._name: str | None = None
         self._keeping: psycopg.Connection | None = None
         self._definitions: object = None
+        self._guards: dict[str, str] = {}
         self._uses = 0
         with psycopg.connect(server_conninfo) as connection:
             # Nobody else may empty tables past their triggers; then each test gets a clone.
@@ -76,8 +81,8 @@ class CloneKeeper:
     def give_back(self) -> None:
         """Make it empty for the next one, or drop it if that cannot be had cheaply."""
         emptied = False
-        # It may have been left closed to connections, broken or full of locks: then a new one is right.
-        with contextlib.suppress(psycopg.Error, TimeoutError):
+        # It may have been left closed to connections, full of locks or without its tables: then a new one is right.
+        with contextlib.suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable, TimeoutError):
             emptied = self._uses < self._most_uses and self._emptied()
         if not emptied:
             self.drop()
@@ -97,6 +102,7 @@ class CloneKeeper:
         administer(self._server, clone.format(sql.Identifier(name), sql.Identifier(self._template)))
         self._name, self._uses = name, 0
         if self._most_uses > 1:
+            self._guards = dict(self._connected().execute(_GUARDED).fetchall())
             self._definitions = self._one(self._connected(), _DEFINITIONS)
 
     def _emptied(self) -> bool:
@@ -111,9 +117,21 @@ class CloneKeeper:
         touched = connection.execute(_TOUCHED).fetchall()
         if any(size > _MOST_BYTES for _, size in touched):
             return False
-        deleted = [sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name, _ in touched]
+        deleted = [self._deleted(name) for name, _ in touched]
         connection.execute(sql.SQL(";").join([*deleted, sql.SQL(_SEQUENCES_SET_BACK)]))
+        if any(name in self._guards for name, _ in touched):
+            self._definitions = self._one(connection, _DEFINITIONS)
         return True
+
+    def _deleted(self, name: str) -> sql.Composed:
+        table, statement = sql.Identifier(name), "DELETE FROM {table}"
+        if name in self._guards:
+            statement = (
+                "ALTER TABLE {table} DISABLE TRIGGER {guard}; "
+                f"{statement}; "
+                "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {guard}"
+            )
+        return sql.SQL(statement).format(table=table, guard=sql.Identifier(self._guards.get(name, "")))
 
     def _connected(self) -> psycopg.Connection:
         if self._keeping is not None and not self._keeping.closed:
