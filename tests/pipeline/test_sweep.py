@@ -216,7 +216,7 @@ async def test_the_cursor_does_not_pass_a_fault_and_the_next_round_goes_on_from_
 async def test_a_sweep_cancelled_in_the_middle_resumes_its_window(house: House) -> None:
     leads = [house.add(LEAD, title=f"lead {number}") for number in range(1100)]
     first_chunk = asyncio.Event()
-    reading = asyncio.create_task(house.sweep(lambda found: first_chunk.set() if found.queued else None))
+    reading = asyncio.create_task(house.sweep(watch=lambda found: first_chunk.set() if found.queued else None))
     await asyncio.wait_for(first_chunk.wait(), 180)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
