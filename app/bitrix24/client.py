@@ -12,8 +12,10 @@ nothing created twice, no secret in any error or log.
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -223,8 +225,19 @@ def _http_client(transport: httpx.AsyncBaseTransport | None, timeout: httpx.Time
         logging.getLogger(name).addFilter(_masking)
     idle = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_SECONDS)
     return httpx.AsyncClient(
-        transport=transport, timeout=timeout, limits=idle, follow_redirects=False, headers=_HEADERS
+        transport=transport,
+        verify=_authorities(),
+        timeout=timeout,
+        limits=idle,
+        follow_redirects=False,
+        headers=_HEADERS,
     )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates we trust: read once a process, for it takes longer than many a call."""
+    return httpx.create_ssl_context()
 
 
 async def _run_hook(on_rename: Callable[[str], Awaitable[None]], url: str) -> None:

@@ -6,9 +6,11 @@ promised (docs: api-reference/events/index, local-integrations/local-webhooks). 
 
 import asyncio
 import random
+import ssl
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -19,6 +21,12 @@ from app.sandbox.wire import encode_form
 APP_ONLY = frozenset({"ONCRMDEALMOVETOCATEGORY"})
 _TIMEOUT = 5.0
 _AT_ONCE = 16
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Read once a process: many portals are made in one."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(slots=True)
@@ -108,7 +116,7 @@ class Outbox:
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox-events", daemon=True)
             self._tasks: set[asyncio.Task[None]] = set()
-            self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+            self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, verify=_authorities())
             self._slots = asyncio.Semaphore(_AT_ONCE)
             self._thread.start()
         return self._loop
