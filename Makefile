@@ -34,6 +34,9 @@ dev: $(VENV)/.dev ## the same, with the tools for tests and checks
 demo: install ## real leads through the whole service; ARGS="--leads 50 --exit" ends by itself
 	$(BIN)/ogon demo $(ARGS)
 
+# Compiled once, whatever the surroundings say of it: the tests start scores of processes of ours.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 test: dev ## everything that must hold, in parallel
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -m "not slow" $(ARGS)
 

@@ -58,11 +58,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(directory)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, or one worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """From here on garbage is collected between tests only.
 
     What an earlier test's event loop left behind would else be taken apart in the middle of a later test, in whatever
-    thread happens to run, and its complaint would fail that test. What was loaded so far stays, so it is not looked at.
+    thread happens to run, and its complaint would fail that test. What was loaded so far stays, so it is not looked at;
+    nor is, later, what outlived a collection: caches.
     """
     gc.collect()
     gc.freeze()
@@ -73,6 +79,7 @@ def pytest_runtest_logfinish() -> None:
     """A test and its fixtures have ended: no event loop runs here now."""
     if next(_finished) % _TESTS_BETWEEN == 0:
         gc.collect()
+        gc.freeze()
 
 
 _RUN_DIR = pytest.StashKey[Path]()

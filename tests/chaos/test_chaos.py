@@ -10,7 +10,7 @@ import pytest
 from app.sandbox.limits import Limits
 from tests.chaos.storm import Weather, storm
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(900)]
 
 _SHORT = Weather(
     seed=1,

@@ -8,7 +8,7 @@ from tests.quarter.cast import quarter
 from tests.quarter.desk import opened
 from tests.quarter.reckoning import reckon
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 
 async def test_a_few_days_at_the_desk_come_out_as_the_oracle_reckons(settings: Settings, database: Database) -> None:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 _KINDS = ((TARGET, FITS), (TARGET, FITS_NOT), (SMALL, FITS_NOT), (SMALL, FITS), ({}, {}))
 
 
+@pytest.mark.long
 async def test_what_is_right_already_is_left_alone_however_often_it_is_told(story: Story) -> None:
     for number, (client, request) in enumerate(_KINDS):
         story.add(LEAD, **person(number), **client, **request)
@@ -79,6 +80,7 @@ async def test_events_that_come_late_twice_or_before_their_save_do_no_harm(story
     assert len(story.portal.items(COMPANY)) == len(story.portal.items(CONTACT)) == 3
 
 
+@pytest.mark.long
 async def test_an_argument_with_another_program_over_our_fields_ends(story: Story) -> None:
     lead_id = story.add(LEAD, **person(1), **SMALL, **FITS)
     await story.settled()

@@ -18,6 +18,7 @@ _IDEMPOTENT = ("crm.item.update", "crm.activity.update")
 _CREATING = ("crm.item.add", "crm.timeline.comment.add")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "methods"),
     [
