@@ -1,13 +1,14 @@
 """`ogon demo`: the real service as a process of its own, an emulated portal beside it, and leads that arrive.
 
 Everything goes the real way: the portal posts form-encoded webhooks over HTTP, the service answers, reads and writes
-over REST. This module only plays the people: the desk that enters leads and the manager who answers on the deal.
-Nothing of it runs in production.
+over REST. This module only plays the people: the desk that enters leads, the managers who call and who answer on the
+deal, and the administrator who sets the service up beside a portal that has a past. Nothing of it runs in production.
 """
 
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
 import secrets
 import shutil
@@ -20,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.error import HTTPError
@@ -32,19 +33,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.domain.ruleset import DEFAULT, Nomenclature
+from app.domain.snapshot import Entity
 from app.errors import OgonError
+from app.logs import configure_logs
+from app.pipeline.backfill import Filling, backfill
 from app.pipeline.connections import Connections
 from app.pipeline.provision import Created, Problem, provision
+from app.pipeline.sweep import sweep_portal
+from app.sandbox.past import MANAGERS, OPERATORS, RewindableClock, play_past
 from app.sandbox.portal import SandboxPortal
 from app.sandbox.samples import SampleLead, answer_deal, generate_leads, place_lead, seed_basic
 from app.sandbox.server import RunningSandbox, serve_in_thread
 from app.serve import prepared_database
 from app.settings import Settings
-from app.store import journal, portals, rulesets, timers
-from app.store.database import Database
+from app.store import journal, pools, portals, rulesets, timers
+from app.store.database import Database, WriteSession
+from app.store.pool_document import MemberDocument, PoolDocument
+from app.store.pools import WantedPool
 from app.store.queue import waiting_cards
 from app.store.ruleset_document import ruleset_to_document
 from app.store.secret_box import secret_box
+from app.store.sweeps import SweepLocks
 from app.texts import Catalogue, catalogue, marked
 from app.web.sessions import login_ticket
 
@@ -60,6 +69,11 @@ _OUTCOME_NAMES = {
 _GRADES = ("AAA", "BBB", "CCC", "none")
 _TERMS = ("паровой котёл", "котельная", "деаэратор", "горелка", "экономайзер", "водоподготовка")
 _ARRIVAL_SECONDS = 0.04
+_PAST_LEADS, _PAST_DAYS = 90, 40
+_FORM_OWNER, _DESK_HEAD, _SALES_HEAD = 20, 20, 10
+"""The site's form gives its leads to the head of the desk; pools share them out."""
+_NOT_CALLED = 3
+"""Every third client waits for his call."""
 _PATIENCE_SECONDS = 600.0
 _QUIET_ROUNDS = 6
 
@@ -78,10 +92,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything the demo plays with."""
+    """Everything the demo plays with. `clock` is the portal's."""
 
     settings: Settings
     portal: SandboxPortal
+    clock: RewindableClock
     served: RunningSandbox
     database: Database
     text: Catalogue
@@ -91,15 +106,20 @@ class Stage:
 def run(settings: Settings, *, leads: int, stay: bool) -> int:
     """Play the demo; returns the exit code: 0 only if every lead reached its final state."""
     out = Console()
-    portal = SandboxPortal()
+    # What the service logs is in its own file; here the table is what people look at.
+    configure_logs("text", level=logging.WARNING)
+    clock = RewindableClock()
+    portal = SandboxPortal(clock=clock)
+    clock.at = _now() - timedelta(days=_PAST_DAYS)
     seed_basic(portal, fields=False)
+    clock.at = None
     with serve_in_thread(portal) as served:
         ready = _demo_settings(settings, served)
         # The emulated portal lives in memory and numbers its cards from 1 each time; so must our record of them.
         shutil.rmtree(ready.data_dir, ignore_errors=True)
         ready.data_dir.mkdir(parents=True)
         with contextlib.suppress(KeyboardInterrupt):
-            return asyncio.run(_play(ready, served, out, leads=leads, stay=stay))
+            return asyncio.run(_play(ready, served, clock, out, leads=leads, stay=stay))
     return 130
 
 
@@ -135,13 +155,15 @@ def _free_port(host: str, wanted: int) -> int:
     return wanted
 
 
-async def _play(settings: Settings, served: RunningSandbox, out: Console, *, leads: int, stay: bool) -> int:
+async def _play(
+    settings: Settings, served: RunningSandbox, clock: RewindableClock, out: Console, *, leads: int, stay: bool
+) -> int:
     text = catalogue(settings.ui_language)
     _ = text.gettext
     started = time.monotonic()
     out.print(_("Starting PostgreSQL and the service…"))
     async with prepared_database(settings) as database:
-        stage = Stage(settings, served.portal, served, database, text, out)
+        stage = Stage(settings, served.portal, clock, served, database, text, out)
         await _set_up(stage)
         address = f"http://{settings.host}:{settings.port}"
         with service_process(settings) as service:
@@ -154,6 +176,7 @@ async def _play(settings: Settings, served: RunningSandbox, out: Console, *, lea
             served.portal.reset_stats()
             served.portal.subscribe(f"{address}/webhooks/bitrix24")
             arrivals = await _let_leads_arrive(stage, leads)
+            await _sweep(stage)
             unfinished = await _show(stage, arrivals)
             ticket = login_ticket(_plain(settings.secret_key), now=int(time.time()))
             out.print(_("Cards with verdict, grade and reason:"), f"{address}/login?ticket={ticket}", soft_wrap=True)
@@ -165,25 +188,67 @@ async def _play(settings: Settings, served: RunningSandbox, out: Console, *, lea
 
 
 async def _set_up(stage: Stage) -> None:
-    """What an administrator does once: make the fields, tell what we sell."""
+    """What an administrator does once: make the fields, read the portal's past, tell what we sell and who shares."""
 
     def report(done: Created | Problem) -> None:
         if isinstance(done, Problem):
             stage.out.print(stage.text.say(done.said), style="red")
 
-    async with Connections(stage.database, secret_box(stage.settings), clock=lambda: datetime.now(UTC)) as connections:  # noqa: TID251
-        await provision((await connections.only()).client, report)
+    async with _connections(stage) as connections:
+        connection = await connections.only()
+        await provision(connection.client, report)
+        play_past(stage.portal, stage.clock, leads=_PAST_LEADS, days=_PAST_DAYS)
+        async with stage.database.writing() as session:
+            (portal,) = await portals.list_portals(session)
+            await portals.rename(session, portal.id, stage.text.gettext("Emulated portal"))
+            await _tell_rules(session, portal.id, stage.text)
+            await _open_pools(session, portal.id, stage.text)
+        since = _now() - timedelta(days=_PAST_DAYS)
+        await backfill(Filling(portal.id, connection.client, stage.database, since, _now, lambda _found: None))
+
+
+def _connections(stage: Stage) -> Connections:
+    return Connections(stage.database, secret_box(stage.settings), clock=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a root reads the clock and hands it down
+
+
+async def _tell_rules(session: WriteSession, portal_id: int, text: Catalogue) -> None:
     terms = dataclasses.replace(DEFAULT, nomenclature=Nomenclature(terms=_TERMS))
-    async with stage.database.writing() as session:
-        (portal,) = await portals.list_portals(session)
-        await rulesets.publish(
-            session,
-            portal_id=portal.id,
-            edited_version=1,
-            document=ruleset_to_document(terms),
-            author="demo",
-            reason="The terms of what we sell",
-        )
+    await rulesets.publish(
+        session,
+        portal_id=portal_id,
+        edited_version=1,
+        document=ruleset_to_document(terms),
+        author=text.gettext("administrator"),
+        reason=text.gettext("The terms of what we sell"),
+    )
+
+
+async def _open_pools(session: WriteSession, portal_id: int, text: Catalogue) -> None:
+    for entity, name, users, head in (
+        (Entity.LEAD, text.gettext("First line"), OPERATORS, _DESK_HEAD),
+        (Entity.DEAL, text.gettext("Sales"), MANAGERS, _SALES_HEAD),
+    ):
+        document = PoolDocument(members=[MemberDocument(user=user) for user in users], head=head)
+        wanted = WantedPool(name=name, document=document, position=None)
+        await pools.add(session, portal_id, entity, wanted, by=text.gettext("administrator"), at=_now())
+
+
+async def _sweep(stage: Stage) -> None:
+    """Compare with the portal once more, as the worker does every five minutes, and let what it found be judged."""
+    async with _connections(stage) as connections, SweepLocks(stage.database) as locks:
+        portal = (await connections.only()).portal
+        async with locks.of(portal.id) as mine:
+            if mine:
+                since = timedelta(days=stage.settings.sweep_since_days)
+                await sweep_portal(stage.database, connections, portal.id, now=_now, open_since=since)
+    for _ in range(int(_PATIENCE_SECONDS)):
+        if await is_quiet(stage.database, stage.portal):
+            break
+        await asyncio.sleep(1)
 
 
 @contextlib.contextmanager
@@ -255,7 +320,7 @@ async def _let_leads_arrive(stage: Stage, count: int) -> list[Arrival]:
         while time.monotonic() < deadline and quiet < _QUIET_ROUNDS:
             if len(arrivals) < count:
                 sample = samples[len(arrivals)]
-                arrivals.append(Arrival(place_lead(stage.portal, sample), sample))
+                arrivals.append(Arrival(place_lead(stage.portal, sample, _FORM_OWNER), sample))
                 await asyncio.sleep(_ARRIVAL_SECONDS)
             else:
                 await asyncio.sleep(0.25)
@@ -269,11 +334,14 @@ async def _let_leads_arrive(stage: Stage, count: int) -> list[Arrival]:
 
 
 def _answer_deals(portal: SandboxPortal, arrivals: list[Arrival], answered: set[int]) -> bool:
-    """Managers fill in what they learned, once a deal is there; whether anything was answered now."""
-    deals = {deal["leadId"]: deal["id"] for deal in portal.items(DEAL) if deal["leadId"]}
+    """Managers call and fill in what they learned, once a deal is there; whether anything was answered now."""
+    deals = {deal["leadId"]: deal for deal in portal.items(DEAL) if deal["leadId"]}
     due = [a for a in arrivals if a.sample.answers and a.lead_id in deals and a.lead_id not in answered]
     for arrival in due:
-        answer_deal(portal, deals[arrival.lead_id], arrival.sample)
+        deal = deals[arrival.lead_id]
+        if arrival.lead_id % _NOT_CALLED:
+            portal.ui_call(DEAL, deal["id"], seconds=2 + arrival.lead_id % 5, user_id=deal["assignedById"])
+        answer_deal(portal, deal["id"], arrival.sample)
         answered.add(arrival.lead_id)
     return bool(due)
 
@@ -302,8 +370,8 @@ async def _show(stage: Stage, arrivals: list[Arrival]) -> list[int]:
     """The result as a table; returns the leads that did not reach their final state."""
     _ = stage.text.gettext
     portal = stage.portal
-    deals = portal.items(DEAL)
-    made = [deal for deal in deals if deal["leadId"]]
+    arrived = {a.lead_id for a in arrivals}
+    made = [deal for deal in portal.items(DEAL) if deal["leadId"] in arrived]
     verdicts = Counter(_verdict(portal, a.lead_id) or "?" for a in arrivals)
     meant = Counter(a.sample.outcome for a in arrivals)
     grades = Counter(_code(portal, DEAL, "UF_CRM_OGON_GRADE", deal) or "?" for deal in made)

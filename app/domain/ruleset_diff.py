@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast
 
 from app.domain.messages import Message, message
 from app.domain.ruleset import Ruleset
-from app.domain.ruleset_words import WORDS, Name, Word, in_a_row, item_said, value_said
+from app.domain.ruleset_words import WORDS, Name, Word, in_a_row, item_said, key_said, value_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ def _compared(where: _Where, before: Any, after: Any, word: Word) -> Iterator[Ch
         yield _list_changed(where, cast("tuple[Any, ...]", before), cast("tuple[Any, ...]", after))
     else:
         said = message(
-            "{what}: {before} → {after}", what=in_a_row(where[1]), before=value_said(before), after=value_said(after)
+            "{what}: {before} → {after}",
+            what=in_a_row(where[1]),
+            before=key_said(word, before),
+            after=key_said(word, after),
         )
         yield _change(where, before, after, said)
 

@@ -13,7 +13,7 @@ from app.domain.kpi import FIGURES_SAID
 from app.domain.messages import Message, MessageValue, message
 from app.domain.ruleset import Criterion, FactDefinition, FactSource, GradeCell, Indicator, Operator, Ruleset
 from app.domain.verdict import Grade, Outcome
-from app.domain.wording import called
+from app.domain.wording import called, code_said
 
 Name = tuple[str, Message]
 """What an item of a list is known by, and what people read for it."""
@@ -59,6 +59,33 @@ def _cell(item: GradeCell) -> Name:
         urgency=value_said(item.urgency),
     )
     return pluses, said
+
+
+OUTCOMES_SAID: Mapping[str, Message] = {
+    "deal": message("Fire"),
+    "company": message("Nurture group"),
+    "junk": message("Junk"),
+    "review": message("For review"),
+    "needs_data": message("Data needed"),
+}
+OPERATORS_SAID: Mapping[str, Message] = {
+    "over": message("more than"),
+    "at_least": message("at least"),
+    "under": message("less than"),
+    "at_most": message("at most"),
+    "one_of": message("one of the list"),
+    "none_of": message("none of the list"),
+}
+KINDS_SAID: Mapping[str, Message] = {
+    "number": message("a number"),
+    "flag": message("yes or no"),
+    "date": message("a date"),
+    "code": message("one of a list"),
+    "codes": message("several of a list"),
+    "text": message("a text"),
+}
+_CHOICES_SAID: Mapping[str, Message] = {**OUTCOMES_SAID, **OPERATORS_SAID, **KINDS_SAID, "none": message("No grade")}
+"""Values that are chosen from a few, in words; grades but none are called as they are."""
 
 
 def _values(kind: type[Enum]) -> tuple[str, ...]:
@@ -264,21 +291,31 @@ def value_said(value: Any) -> MessageValue:
         case bool():
             return message("yes") if value else message("no")
         case Enum():
-            return str(value.value)
+            return choice_said(str(value.value))
         case float():
             return str(value)
         case int() | Decimal() | str():
             return value
         case Mapping():
             table = cast("Mapping[Any, Any]", value)
-            return tuple(_pair(str(value_said(key)), value_said(item)) for key, item in table.items())
+            return tuple(_pair(value_said(key), value_said(item)) for key, item in table.items())
         case tuple():
             return tuple(value_said(item) for item in cast("tuple[Any, ...]", value))
         case _:
             return tuple(_pair(name, value_said(getattr(value, name))) for name in value.__dataclass_fields__)
 
 
-def _pair(name: str, value: MessageValue) -> Message:
+def choice_said(code: str) -> str | Message:
+    """One of a few values that a key may have."""
+    return _CHOICES_SAID.get(code, code)
+
+
+def key_said(word: Word, value: Any) -> MessageValue:
+    """The value of a key for people."""
+    return choice_said(value) if word.choices and isinstance(value, str) else value_said(value)
+
+
+def _pair(name: MessageValue, value: MessageValue) -> Message:
     return message("{name}: {value}", name=name, value=value)
 
 
@@ -293,27 +330,28 @@ def _lines(what: tuple[Message, ...], value: Any, word: Word) -> Iterator[tuple[
             yield in_a_row((*what, word.named(item)[1])), item_said(item)
     elif word.table and value and word.keys:
         for key, item in value.items():
-            of_key = message("{name}", name=str(value_said(key)))
+            of_key = message("{name}", name=value_said(key))
             yield from _lines((*what, of_key), item, Word(of_key, word.keys))
     elif is_dataclass(value):
         for name, inner in word.keys.items():
             yield from _lines((*what, inner.label), getattr(value, name), inner)
     else:
-        yield in_a_row(what), value_said(value) if value not in ((), {}) else message("not set")
+        yield in_a_row(what), key_said(word, value) if value not in ((), {}) else message("not set")
 
 
 def item_said(item: Any) -> MessageValue:
     """A whole item of a list, as short as it can be understood."""
     match item:
         case Criterion(operator=operator, number=Decimal() as number):
-            return message("{operator} {number}", operator=operator.value, number=number)
-        case Criterion(operator=operator, codes=codes):
-            return (operator.value, *codes)
+            return message("{operator} {number}", operator=value_said(operator), number=number)
+        case Criterion(fact=fact, operator=operator, codes=codes):
+            listed = tuple(code_said(fact, code) for code in codes)
+            return message("{operator}: {listed}", operator=value_said(operator), listed=listed)
         case GradeCell(grade=grade):
-            return grade.value
+            return value_said(grade)
         case Indicator(weight=weight, goal=goal):
             return message("{weight} %, goal {goal}", weight=weight, goal=goal)
         case FactDefinition(kind=kind, sources=sources):
-            return (kind.value, *(_source(source)[1] for source in sources))
+            return (value_said(kind), *(_source(source)[1] for source in sources))
         case _:
             return value_said(item)

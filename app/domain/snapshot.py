@@ -49,7 +49,7 @@ class PortalDictionary:
     `enumerations`: (entity, field) -> code (XML_ID, else the text) by numeric item id as text.
     `fields`: custom fields that exist. `rates`: RUB for one unit of a currency. `heads`: user id -> head of the
     user's department. `industries`, `sources`: known codes of either and their names. `paper_stages`: what stages of
-    quotes and invoices mean, by code.
+    quotes and invoices mean, by code. `pipelines`: of deals, by number; empty where we may not read their names.
     """
 
     integration_user_id: int
@@ -64,6 +64,7 @@ class PortalDictionary:
     industries: Mapping[str, str] = field(default_factory=dict[str, str])
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     paper_stages: Mapping[str, Semantics] = field(default_factory=dict[str, Semantics])
+    pipelines: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 @dataclass(frozen=True, slots=True)

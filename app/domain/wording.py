@@ -54,6 +54,18 @@ _INDUSTRIES: dict[str, Message] = {
     "OTHER": message("Other"),
 }
 
+_ANSWERS: dict[str, Message] = {"yes": message("yes"), "no": message("no")}
+_CODES: dict[str, dict[str, Message]] = {
+    "industry": _INDUSTRIES,
+    "need_scope": {"whole": message("the whole need"), "part": message("a part of it")},
+    "roles": {
+        "economic": message("economic buyer"),
+        "technical": message("technical buyer"),
+        "user": message("user"),
+    },
+}
+"""What the codes of our own fields mean. Keys of industries are in upper case, the others in lower."""
+
 _OTHER_SAYS = message("{said} (taken from: {card}; {other_card}: {other})")
 _CARDS: dict[str, Message] = {
     "lead": message("lead"),
@@ -121,8 +133,9 @@ def value_said(name: str, value: FactValue) -> MessageValue:
 
 
 def code_said(name: str, code: str) -> str | Message:
-    """A code; the portal's standard industries by name."""
-    return _INDUSTRIES.get(code.upper(), code) if name == "industry" else code
+    """A code; the portal's standard industries and the answers in our own fields by name."""
+    known = _CODES.get(name, _ANSWERS)
+    return known.get(code.upper() if name == "industry" else code.lower(), code)
 
 
 def _item_said(name: str, item: str | date | Row) -> MessageValue:

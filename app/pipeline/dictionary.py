@@ -16,7 +16,7 @@ from app.domain.snapshot import Entity, PortalDictionary, Semantics, Stage
 from app.errors import OgonError
 from app.pipeline.custom_fields import CustomField, read_custom_fields
 from app.pipeline.portal_fields import FIELDED
-from app.pipeline.reads import every_row, mapping, number, optional, together
+from app.pipeline.reads import every_row, mapping, number, optional, rows, together
 
 ROUBLE: Final = "RUB"
 INDUSTRY: Final = "INDUSTRY"
@@ -51,6 +51,9 @@ async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> 
         clock = group.create_task(optional(client.call("server.time", {}, lane=lane)))
         statuses = group.create_task(read_statuses(client, lane=lane))
         currencies = group.create_task(optional(read_currencies(client, lane=lane)))
+        pipelines = group.create_task(
+            optional(client.call("crm.category.list", {"entityTypeId": int(Entity.DEAL)}, lane=lane))
+        )
         fields = [group.create_task(read_custom_fields(client, entity, lane=lane)) for entity in FIELDED]
     owner = number(mapping(profile.result().result).get("ID"))
     if not owner:
@@ -66,7 +69,13 @@ async def read_dictionary(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> 
         industries=names_of(statuses.result(), INDUSTRY),
         sources=names_of(statuses.result(), SOURCE),
         paper_stages=paper_stages_of(statuses.result()),
+        pipelines=pipelines_of(rows(pipelines.result(), "categories")),
     )
+
+
+def pipelines_of(categories: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """Names of the pipelines of deals by number (api-reference/crm/universal/category/crm-category-list)."""
+    return {number(row.get("id")): str(row["name"]) for row in categories if row.get("name")}
 
 
 async def read_statuses(client: PortalClient, *, lane: Lane = Lane.NORMAL) -> list[Mapping[str, Any]]:

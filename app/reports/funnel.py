@@ -145,7 +145,7 @@ def _slice(entity_type_id: int, name: str, title: Message, cards: str, filters: 
         ),
         filters=filters,
         totals=False,
-        chart=Chart("funnel", ("entered",)),
+        chart=Chart("bars", ("entered",)),
         finish=lambda scope, rows: _in_order(scope, rows, entity_type_id),
         binds=_stages_of(entity_type_id),
     )

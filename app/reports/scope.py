@@ -46,6 +46,7 @@ class Words:
     industries: Mapping[str, str] = field(default_factory=dict[str, str])
     people: Mapping[str, str] = field(default_factory=dict[str, str])
     departments: Mapping[str, str] = field(default_factory=dict[str, str])
+    pipelines: Mapping[int, str] = field(default_factory=dict[int, str])
 
     def stage(self, entity_type_id: int, pipeline: int, code: str) -> Stage | None:
         """None where the portal no longer has it."""
@@ -69,13 +70,17 @@ class Words:
         return self.departments.get(number, number) if number else message("no department")
 
     def stage_said(self, entity_type_id: int, key: str) -> str | Message:
-        """A stage by `pipeline:code`; one of another pipeline than the first with the pipeline's number."""
+        """A stage by `pipeline:code`; one of another pipeline than the first with the pipeline's name."""
         pipeline, _, code = key.partition(":")
         stage = self.stage(entity_type_id, int(pipeline), code)
         name = code if stage is None else stage.name
         if pipeline == "0":
             return name
-        return message("{stage} (pipeline {pipeline})", stage=name, pipeline=pipeline)
+        return message("{stage} ({pipeline})", stage=name, pipeline=self.pipeline(int(pipeline)))
+
+    def pipeline(self, number: int) -> str | Message:
+        """A pipeline of deals by its name, or its number where the portal has not told the name."""
+        return self.pipelines.get(number) or message("pipeline {number}", number=str(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +164,7 @@ async def scope_of(session: ReadSession, portal_id: int, wanted: Filter, *, now:
             industries=document.get("industries", {}),
             people={str(one.user_id): one.name for one in everybody.values()},
             departments={str(one.department_id): one.name for one in departments.values()},
+            pipelines={int(number): name for number, name in document.get("pipelines", {}).items()},
         ),
     )
 

@@ -54,16 +54,20 @@ async def sources_kept(session: ReadSession, scope: Scope) -> list[SourceKept]:
 
 def missing_said(kept: Sequence[SourceKept]) -> tuple[Message, ...]:
     """What a reader must know of figures over the period."""
-    return tuple(_said(one) for one in kept if not one.whole)
+    lacking: dict[tuple[date | None, str | None], list[Message]] = {}
+    for one in kept:
+        if not one.whole:
+            lacking.setdefault((None if one.refused else one.whole_from, one.refused), []).append(one.title)
+    return tuple(_said(tuple(titles), day, refused) for (day, refused), titles in lacking.items())
 
 
-def _said(one: SourceKept) -> Message:
-    if one.refused:
-        return message("Missing: {source}. The portal says: {why}", source=one.title, why=one.refused)
-    if one.whole_from is None:
-        return message("Missing so far: {source}. They come with the next sweep.", source=one.title)
+def _said(titles: tuple[Message, ...], day: date | None, refused: str | None) -> Message:
+    if refused:
+        return message("Missing: {source}. The portal says: {why}", source=titles, why=refused)
+    if day is None:
+        return message("Missing so far: {source}. They come with the next sweep.", source=titles)
     return message(
         "Known from {day} on: {source}. What was before may be missing; `ogon backfill` reads it.",
-        source=one.title,
-        day=one.whole_from.isoformat(),
+        source=titles,
+        day=day,
     )

@@ -30,6 +30,7 @@ def to_json(dictionary: PortalDictionary) -> dict[str, Any]:
         "industries": dict(dictionary.industries),
         "sources": dict(dictionary.sources),
         "paper_stages": dict(dictionary.paper_stages),
+        "pipelines": {str(number): name for number, name in dictionary.pipelines.items()},
     }
 
 
@@ -45,7 +46,8 @@ def from_json(stored: Mapping[str, Any]) -> PortalDictionary:
         rates={code: Decimal(rate) for code, rate in stored["rates"].items()},
         heads={int(user): head for user, head in stored["heads"].items()},
         industries=dict(stored["industries"]),
-        # Documents kept by earlier versions have neither.
+        # Documents kept by earlier versions have none of these.
         sources=dict(stored.get("sources", {})),
         paper_stages=dict(stored.get("paper_stages", {})),
+        pipelines={int(number): name for number, name in stored.get("pipelines", {}).items()},
     )

@@ -195,6 +195,11 @@ async def learned(
     return await _change(session, portal_id, known)
 
 
+async def rename(session: WriteSession, portal_id: int, name: str) -> Portal:
+    """What people read of the portal; its domain stays. Raises PortalUnknown."""
+    return await _change(session, portal_id, {"name": name})
+
+
 async def set_enabled(session: WriteSession, portal_id: int, *, enabled: bool) -> Portal:
     """Stop or resume serving the portal. Raises PortalUnknown."""
     return await _change(session, portal_id, {"enabled": enabled})

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 
 from app.domain.reaction import Allowance, Reaction, TargetChange
 from app.store.cards import CardKey
 from app.store.database import ReadSession, WriteSession
 from app.store.json_text import json_text
-from app.store.models import ReactionHolderRow, ReactionRow, ReactionTargetRow
+from app.store.models import CardRow, PortalRow, ReactionHolderRow, ReactionRow, ReactionTargetRow
 from app.store.records import Record
 
 _MET: Final = {True: "yes", False: "no", None: "unknown"}
@@ -259,6 +259,7 @@ class ReactionFilter:
 
     portal_id: int
     running: bool | None = None
+    at_work: bool = False
     state: str | None = None
     holder: int | None = None
     holders: Collection[int] | None = None
@@ -276,6 +277,21 @@ class Waiting:
     nobodys: int
 
 
+def _at_work(portal_id: int) -> ColumnElement[bool]:
+    """Rounds of cards at work. One that no run has seen must have come since clocks are watched: a backfill brings
+    cards that were closed long ago, of which nobody told."""
+    same = (
+        CardRow.portal_id == ReactionRow.portal_id,
+        CardRow.entity_type_id == ReactionRow.entity_type_id,
+        CardRow.card_id == ReactionRow.card_id,
+    )
+    since = select(PortalRow.clocks_since).where(PortalRow.id == portal_id).scalar_subquery()
+    return or_(
+        exists().where(*same, CardRow.state.in_(["open", "parked"])),
+        and_(~exists().where(*same), ReactionRow.arrived_at >= func.coalesce(since, ReactionRow.arrived_at)),
+    )
+
+
 async def listed(
     session: ReadSession, wanted: ReactionFilter, *, limit: int = 50, offset: int = 0
 ) -> list[KeptReaction]:
@@ -291,6 +307,8 @@ async def listed(
             query = query.where(column == value)
     if wanted.holders is not None:
         query = query.where(ReactionRow.holder.in_(wanted.holders))
+    if wanted.at_work:
+        query = query.where(_at_work(wanted.portal_id))
     if wanted.due_before is not None:
         query = query.where(ReactionRow.due_at < wanted.due_before)
     order = (ReactionRow.due_at.asc().nulls_last(), ReactionRow.entity_type_id, ReactionRow.card_id)
@@ -300,8 +318,13 @@ async def listed(
 async def waiting(
     session: ReadSession, portal_id: int, *, now: datetime, holders: Collection[int] | None = None
 ) -> Waiting:
-    """Who waits now, as `listed` lists those whose clock runs. `holders`: with these people only."""
-    where = [ReactionRow.portal_id == portal_id, ReactionRow.deal_id.is_(None), ReactionRow.running]
+    """Who waits now, as `listed` lists those at work whose clock runs. `holders`: with these people only."""
+    where: list[ColumnElement[bool]] = [
+        ReactionRow.portal_id == portal_id,
+        ReactionRow.deal_id.is_(None),
+        ReactionRow.running.is_(True),
+        _at_work(portal_id),
+    ]
     if holders is not None:
         where.append(ReactionRow.holder.in_(holders))
     counts = select(

@@ -25,6 +25,7 @@ InputKind = Literal["text", "number", "flag", "choice", "choices", "lines", "pai
 
 COUNT, REMOVE, OWN = "__count", "__remove", "__own"
 _YES = "on"
+_LONG = 5
 _NEW: Mapping[type, Any] = {
     Criterion: Criterion("", Operator.OVER),
     FactDefinition: FactDefinition("", Kind.NUMBER, (FactSource("lead", ""),)),
@@ -73,8 +74,19 @@ class Group:
 
 def form_of(document: Mapping[str, Any], wrong: Mapping[str, Sequence[str]], say: Say) -> Group:
     """The form of a document, with what is wrong beside each value. The document may be half right."""
-    form = _Maker(say).group("", Ruleset, document, WORDS, "")
+    form = _Maker(say, tuple(facts_called(document, say))).group("", Ruleset, document, WORDS, "")
     return _with_errors(form, wrong)
+
+
+def facts_called(document: Mapping[str, Any], say: Say) -> dict[str, str]:
+    """What each fact of the document is called, by its name: what a criterion may be about."""
+    found: dict[str, str] = {}
+    listed = document.get("facts")
+    for fact in cast("list[Any]", listed) if isinstance(listed, list) else []:
+        held = cast("dict[str, Any]", fact) if isinstance(fact, dict) else {}
+        if name := str(held.get("name") or ""):
+            found[name] = str(held.get("title") or "") or say(called(name))
+    return found
 
 
 def document_of(sent: Sent, *, add: str = "") -> dict[str, Any]:
@@ -88,6 +100,7 @@ def document_of(sent: Sent, *, add: str = "") -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class _Maker:
     say: Say
+    facts: tuple[str, ...]
 
     def group(self, path: str, kind: type, value: Any, word: Word, label: str) -> Group:
         held = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
@@ -97,6 +110,10 @@ class _Maker:
             if one.name in word.keys:
                 inner = word.keys[one.name]
                 here = _inside(path, one.name)
+                if kind is Criterion and one.name == "fact":
+                    name = str(held.get("fact") or "")
+                    parts.append(Input(here, self.say(inner.label), "choice", name, self.facts))
+                    continue
                 parts.append(self.part(here, hints[one.name], held.get(one.name), inner, self.say(inner.label)))
         return Group(path, label, tuple(parts))
 
@@ -121,7 +138,8 @@ class _Maker:
         if _options(kind):
             return Input(path, label, "choice", str(value), options=_options(kind))
         number = kind in {int, Decimal}
-        return Input(path, label, "number" if number else "text", "" if value is None else str(value))
+        written = "" if value is None else str(value)
+        return Input(path, label, "number" if number else "text", _in_thousands(written) if number else written)
 
     def _list(self, path: str, kind: type, value: Any, word: Word, label: str) -> Group:
         listed = cast("list[Any]", value) if isinstance(value, list) else []
@@ -252,6 +270,14 @@ def _told(group: Group, told: Mapping[str, Sequence[str]]) -> Group:
     )
     errors = tuple(told.get(group.path, ()))
     return Group(group.path, group.label, parts, group.count, group.removable, group.own, errors)
+
+
+def _in_thousands(number: str) -> str:
+    """Five digits and more in groups of three: a billion that can be read. Anything but a number as it is."""
+    whole, point, rest = number.partition(".")
+    if not (whole.isdecimal() and len(whole) >= _LONG and (rest.isdecimal() or not point)):
+        return number
+    return f"{int(whole):,}".replace(",", " ") + point + rest
 
 
 def _inside(path: str, name: str) -> str:

@@ -3,18 +3,14 @@
 Templates translate them; `_` only marks them for extraction.
 """
 
+from app.domain.ruleset_words import KINDS_SAID, OPERATORS_SAID, OUTCOMES_SAID
+
 
 def _(text: str) -> str:
     return text
 
 
-OUTCOMES = {
-    "deal": _("Fire"),
-    "company": _("Nurture group"),
-    "junk": _("Junk"),
-    "review": _("For review"),
-    "needs_data": _("Data needed"),
-}
+OUTCOMES = {code: said.template for code, said in OUTCOMES_SAID.items()}
 GRADES = {"AAA": "AAA", "BBB": "BBB", "CCC": "CCC", "none": _("No grade")}
 SEGMENTS = {"new": _("New"), "regular": _("Regular"), "sleeping": _("Sleeping"), "nurture": _("Nurture group")}
 STATES = {
@@ -130,20 +126,7 @@ ENDED = {
     "gone": _("deleted"),
 }
 # What may be chosen in the form of the rules; outcomes, grades and types have their own words above.
-RULE_OPTIONS = {
-    "over": _("more than"),
-    "at_least": _("at least"),
-    "under": _("less than"),
-    "at_most": _("at most"),
-    "one_of": _("one of the list"),
-    "none_of": _("none of the list"),
-    "number": _("a number"),
-    "flag": _("yes or no"),
-    "date": _("a date"),
-    "code": _("one of a list"),
-    "codes": _("several of a list"),
-    "text": _("a text"),
-}
+RULE_OPTIONS = {code: said.template for code, said in {**OPERATORS_SAID, **KINDS_SAID}.items()}
 # What the domain has no word of its own for; other criteria and facts are called as it calls them.
 CRITERIA = {"client": _("Target client"), "request": _("Fitting request"), "minimum": _("Minimum")}
 FACTS = {
@@ -160,6 +143,9 @@ EXEMPTIONS = {
     "regular": _("a regular buyer who took little this once"),
     "trial": _("a trial delivery to a target client with prospects"),
 }
+
+# The reason that the store writes for the first version; people write the others themselves.
+FIRST_REASON = _("The default rules, as installed.")
 
 # Why a delivery was rejected. These and the parser's own reasons stand in the journal in English.
 UNKNOWN_EVENT = _("Unknown event: take it off the list of the outbound webhook.")

@@ -40,7 +40,7 @@ def test_equal_rules_differ_in_nothing_whatever_their_number() -> None:
     [
         pytest.param(
             {"client": (LINKED, *DEFAULT.client)},
-            [("client.0", None, "Target client · company_linked: added (one_of, yes)")],
+            [("client.0", None, "Target client · company_linked: added (one of the list: yes)")],
             id="a criterion in front of others",
         ),
         pytest.param(
@@ -60,7 +60,7 @@ def test_equal_rules_differ_in_nothing_whatever_their_number() -> None:
         ),
         pytest.param(
             {"client": DEFAULT.client[1:]},
-            [("client.0", "over", "Target client · Steam consumption: taken away (over 3)")],
+            [("client.0", "over", "Target client · Steam consumption: taken away (more than 3)")],
             id="a criterion is gone",
         ),
         pytest.param(
@@ -208,7 +208,7 @@ def test_all_there_is_can_be_listed_in_words() -> None:
             replace(DEFAULT, facts=(title,), grade_routes={Grade.AAA: Route(4)}, nomenclature=Nomenclature((5, 6)))
         )
     ]
-    assert ("Target client · Steam consumption", "over 3") in shown
+    assert ("Target client · Steam consumption", "more than 3") in shown
     assert ("Nomenclature · catalog sections", "5, 6") in shown
     assert ("Deals by grade · AAA · pipeline", "4") in shown
     assert ("Target request", "not set") in shown

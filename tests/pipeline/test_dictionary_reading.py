@@ -55,7 +55,12 @@ async def test_the_whole_dictionary(portal, client):
 
 async def test_each_list_is_asked_for_once(client):
     await read_dictionary(client)
-    assert client.stats.commands == len(["profile", "time", "statuses", "currencies", "leads", "deals", "companies"])
+    lists = ["profile", "time", "statuses", "currencies", "pipelines", "leads", "deals", "companies"]
+    assert client.stats.commands == len(lists)
+
+
+async def test_pipelines_go_by_their_names(portal, client):
+    assert (await read_dictionary(client)).pipelines == {0: "Общая", 1: "Сервис и запчасти"}
 
 
 async def test_without_the_admin_right_enumerations_go_by_text(portal, client):

@@ -9,7 +9,7 @@ from app.store.cards import CardKey
 from app.web import assigned, rendering
 from app.web.asking import LARGEST_ID, TypeName, entity_type_id, portal_of_card, replay, story_of
 from app.web.clocks import clocks_told
-from app.web.pages.frame import framed
+from app.web.pages.frame import framed, stage_names
 from app.web.sign_in import HeadForm, SignedIn, local
 from app.web.state import Web
 from app.web.story import Teller, hint
@@ -37,12 +37,14 @@ async def card_page(
         where = await portal_of_card(session, portal, type_id, id)
         told = await story_of(session, where, CardKey(where.id, type_id, id), runs=_RUNS, before_run=before_run)
         frame = await framed(session, request, where)
+        stages = await stage_names(session, where)
     teller = Teller(frame.texts, where)
     return rendering.page(
         request,
         "card.html",
         **frame.context,
         card=teller.card(told.card),
+        stages=stages,
         current=teller.run(told.current) if told.current else None,
         runs=[teller.run(chapter) for chapter in told.runs],
         older=told.runs[-1].run.id if len(told.runs) == _RUNS else None,

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from app.errors import OgonError
-from app.store import people, portals
+from app.store import dictionary, people, portals
 from app.store.database import ReadSession
 from app.store.portals import Portal
 from app.texts import Catalogue, catalogue
@@ -69,6 +69,13 @@ async def framed(session: ReadSession, request: Request, where: Portal, known: l
     named = {user: one.name for user, one in (await people.people(session, where.id)).items()}
     every = await portals.list_portals(session) if known is None else known
     return Frame(where, every, named, catalogue(rendering.language_of(request)))
+
+
+async def stage_names(session: ReadSession, portal: Portal) -> Mapping[tuple[str, str], str]:
+    """What the portal calls its stages, by type of card and code; empty before it has told."""
+    kept = await dictionary.load(session, portal.id)
+    stages = kept.dictionary.stages if kept else ()
+    return {(stage.entity.name.lower(), stage.code): stage.name for stage in stages}
 
 
 async def no_portal_page(request: Request, _error: Exception) -> Response:

@@ -3,7 +3,7 @@
 Knows only the common shape of reports; a new one is shown here without a line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from app.domain.snapshot import Entity
 from app.reports import REPORTS
-from app.reports.report import Column, Number, Row, Table, Told
+from app.reports.report import Column, Kind, Number, Row, Table, Told
 from app.reports.scope import FilterName
 from app.store import people, pools
 from app.store.database import ReadSession
@@ -31,6 +31,7 @@ from app.web.words import SEGMENTS
 
 router = APIRouter()
 _PER_PAGE = 50
+_TAKEN_OF: Collection[Kind] = ("share", "seconds", "days")
 
 
 def _given(value: Any) -> Any:
@@ -213,7 +214,7 @@ async def _choices(session: ReadSession, about: Question, form: ReportForm, text
         "pool": {str(one.id): one.name for one in await pools.live(session, portal_id)},
         "source": words.sources,
         "pipeline": {
-            str(number): texts.gettext("pipeline %(number)s") % {"number": number}
+            str(number): Writer(texts).words(words.pipeline(number))
             for number in sorted({stage.pipeline for stage in words.stages if stage.entity is Entity.DEAL})
         },
         "segment": {code: texts.gettext(name) for code, name in SEGMENTS.items()},
@@ -252,7 +253,8 @@ def _line(table: Table, row: Row, name: str, form: ReportForm, writer: Writer, *
     cells: list[tuple[Figure, str]] = []
     for column in table.columns:
         figure = writer.figure(row.cells.get(column.name), column.kind)
-        opens = column.cards and bool(figure.size)
+        # Nothing counted has no cards behind it; no time at all, or a share of nought, has those it was taken of.
+        opens = column.cards and (bool(figure.size) or (figure.size is not None and column.kind in _TAKEN_OF))
         which = {"table": table.name, "column": column.name, "row": None if total else row.key}
         cells.append((figure, rendering.address(f"/reports/{name}/cards", **form.kept(), **which) if opens else ""))
     return Line(writer.words(row.label), row.level, cells)

@@ -23,7 +23,7 @@ from app.web.api.replays import ReplayAsked, ask_replay
 from app.web.api.rules import DraftRules, NewRules, check_rules, one_version, publish_rules, rules_in_force
 from app.web.pages.frame import Frame, frame_of
 from app.web.problems import WebProblem
-from app.web.rules_form import Sent, document_of, form_of
+from app.web.rules_form import Sent, document_of, facts_called, form_of
 from app.web.sign_in import ReaderForm, SignedIn
 from app.web.state import Web, WebState
 
@@ -107,6 +107,7 @@ async def _page(web: WebState, request: Request, draft: Editing) -> HTMLResponse
         **draft.frame.context,
         draft=draft,
         form=form_of(draft.document, wrong, draft.frame.texts.say),
+        facts=facts_called(draft.document, draft.frame.texts.say),
         checked=checked,
         since=draft.typed.get("since") or today - timedelta(days=_USUAL_DAYS),
     )

@@ -81,6 +81,6 @@ async def _clocks(
     session: ReadSession, portal_id: int, whose: Collection[int] | None
 ) -> list[tuple[KeptReaction, Card | None]]:
     """Who waits for a first response, worst first, each with its card where that was judged."""
-    wanted = ReactionFilter(portal_id=portal_id, running=True, holders=whose)
+    wanted = ReactionFilter(portal_id=portal_id, running=True, at_work=True, holders=whose)
     running = await reactions.listed(session, wanted, limit=_CLOCKS)
     return [(one, await cards.get(session, CardKey(portal_id, one.entity_type_id, one.card_id))) for one in running]
