@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.database import ReadSession, WriteSession
@@ -108,7 +108,7 @@ class CardCounts:
     states: Mapping[str, int]
 
 
-_COMPANY = 4
+_LEAD, _DEAL, _COMPANY = 1, 2, 4
 _RECORD = Record(Card, CardRow)
 
 
@@ -151,8 +151,10 @@ async def list_cards(session: ReadSession, wanted: CardFilter, *, limit: int = 5
     return await _RECORD.all(session, query.limit(limit).offset(offset))
 
 
-async def count_cards(session: ReadSession, wanted: CardFilter) -> int:
-    return await session.scalar(select(func.count()).select_from(CardRow).where(*_conditions(wanted))) or 0
+async def count_cards(session: ReadSession, wanted: CardFilter, *, at_most: int | None = None) -> int:
+    """How many there are; with `at_most` counting ends there, however many more there are."""
+    found = select(literal(1)).select_from(CardRow).where(*_conditions(wanted)).limit(at_most).subquery()
+    return await session.scalar(select(func.count()).select_from(found)) or 0
 
 
 async def counts(session: ReadSession, *, portal_id: int, entity_type_id: int | None = None) -> CardCounts:
@@ -181,8 +183,10 @@ def _is(key: CardKey) -> ColumnElement[bool]:
 
 
 def _conditions(wanted: CardFilter) -> list[ColumnElement[bool]]:
+    # Leads alone have an outcome and deals a grade: said, the index of their kind is walked.
+    kind = wanted.entity_type_id or (_LEAD if wanted.outcome else _DEAL if wanted.grade else None)
     equal = {
-        CardRow.entity_type_id: wanted.entity_type_id,
+        CardRow.entity_type_id: kind,
         CardRow.outcome: wanted.outcome,
         CardRow.grade: wanted.grade,
         CardRow.state: wanted.state,
@@ -190,7 +194,7 @@ def _conditions(wanted: CardFilter) -> list[ColumnElement[bool]]:
         CardRow.company_id: wanted.company_id,
     }
     conditions = [CardRow.portal_id == wanted.portal_id]
-    if wanted.entity_type_id is None:
+    if kind is None:
         # Companies are judged for their segment and listed by it; one that is parked waits for a person like any card.
         conditions.append(or_(CardRow.entity_type_id != _COMPANY, CardRow.state == "parked"))
     conditions += [column == value for column, value in equal.items() if value is not None]

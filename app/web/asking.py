@@ -82,8 +82,10 @@ async def portal_of_card(session: ReadSession, number: int | None, type_id: int,
     return await portal_asked(session, number)
 
 
-async def listed(session: ReadSession, portal: Portal, wanted: Wanted) -> tuple[list[Card], int]:
-    """One page of cards, and how many there are in all."""
+async def listed(
+    session: ReadSession, portal: Portal, wanted: Wanted, *, at_most: int | None = None
+) -> tuple[list[Card], int]:
+    """One page of cards, and how many there are in all, counted up to `at_most`."""
     q = wanted.q.strip()
     if q.isascii() and q.isdigit() and 0 < int(q[:20]) <= LARGEST_ID:
         types = [_TYPES[wanted.type]] if wanted.type else [1, 2]
@@ -100,7 +102,7 @@ async def listed(session: ReadSession, portal: Portal, wanted: Wanted) -> tuple[
         title=q or None,
     )
     page = await cards.list_cards(session, conditions, limit=wanted.limit, offset=wanted.offset)
-    return page, await cards.count_cards(session, conditions)
+    return page, await cards.count_cards(session, conditions, at_most=at_most)
 
 
 async def story_of(

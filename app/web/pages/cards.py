@@ -18,6 +18,8 @@ from app.web.story import Teller
 
 router = APIRouter()
 _PER_PAGE = 50
+_COUNTED = 10_000
+"""Beyond that a list says only that there are more: counting a million to print a number would hold up the page."""
 
 
 @router.get("/cards", dependencies=[SignedIn])
@@ -45,7 +47,7 @@ async def card_list(
     )
     async with web.database.reading() as session:
         frame = await frame_of(session, request, portal)
-        found, total = await listed(session, frame.portal, wanted)
+        found, total = await listed(session, frame.portal, wanted, at_most=_COUNTED + 1)
         counts = await cards.counts(session, portal_id=frame.portal.id)
     teller = Teller(frame.texts, frame.portal)
     return rendering.page(
@@ -53,12 +55,20 @@ async def card_list(
         "cards.html",
         **frame.context,
         cards=[teller.card(card) for card in found],
-        total=total,
+        total=min(total, _COUNTED),
+        more=total > _COUNTED,
         page=page,
-        pages=max(1, -(-total // _PER_PAGE)),
+        pages=_pages(total, page, whole=len(found) == _PER_PAGE),
         wanted=wanted,
         filtered=any((type, outcome, grade, state, q.strip())),
         outcomes=bar(counts.outcomes, tuple(words.OUTCOMES)),
         grades=bar(counts.grades, tuple(words.GRADES)),
         parked=counts.states.get("parked", 0),
     )
+
+
+def _pages(total: int, page: int, *, whole: bool) -> int:
+    """How many pages there are; where not all was counted, one more than this as long as pages are `whole`."""
+    if total > _COUNTED:
+        return page + whole
+    return max(1, -(-total // _PER_PAGE))
