@@ -66,7 +66,7 @@ class LeadJudged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealJudged:
-    """What judging a deal adds; money in RUB.
+    """What judging a deal adds; money in RUB, `turnover` and `steam_tph` (t/h) of its client, who is of the `industry`.
 
     `checklist`: y, n or u (not known) for each of the seven items, in their order. `roles`: which of the buying centre
     are covered, of `economic`, `technical`, `user`; None where nobody filled it in.
@@ -81,6 +81,9 @@ class DealJudged:
     client: str
     checklist: str
     roles: tuple[str, ...] | None
+    industry: str | None
+    turnover: Decimal | None
+    steam_tph: Decimal | None
 
 
 Judged: TypeAlias = LeadJudged | DealJudged
@@ -142,6 +145,9 @@ def judged(verdict: LeadVerdict | DealVerdict, facts: Facts, rules: Ruleset) -> 
         client=verdict.client.value,
         checklist="".join(_MARKS[item.truth] for item in verdict.checklist),
         roles=None if covered is None else tuple(role for role in ROLES if role in _folded(covered)),
+        industry=facts.code("industry"),
+        turnover=facts.number("turnover"),
+        steam_tph=facts.number("steam_tph"),
     )
 
 

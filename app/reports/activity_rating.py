@@ -202,12 +202,11 @@ async def tell(session: ReadSession, scope: Scope) -> Told:
     rows: list[Row] = []
     tables: list[Table] = []
     for whom in WHOM:
-        reached = await share(session, scope, whom)
-        told = interval.share(reached.touched, reached.clients)
-        cells = {"clients": reached.clients, "touched": reached.touched, "share": told}
+        best, clients = await rated(session, scope, whom)
+        left, untouched = await forgotten(session, scope, whom)
+        touched = clients - untouched
+        cells = {"clients": clients, "touched": touched, "share": interval.share(touched, clients)}
         rows.append(Row(whom, _WHOM_SAID[whom], cells))
-        best, _ = await rated(session, scope, whom)
-        left, _ = await forgotten(session, scope, whom)
         tables.append(_listed(scope, f"{whom}_rating", _WHOM_SAID[whom], best))
         tables.append(_listed(scope, f"{whom}_forgotten", _FORGOTTEN_SAID[whom], left))
     shares = Table(

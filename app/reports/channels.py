@@ -10,13 +10,15 @@ from app.reports.scope import Scope
 
 # A lead has one deal; where there were more in spite of that, their money counts together.
 _LEADS_WITH_DEALS: Final = f"""
+    WITH came AS MATERIALIZED ({LEADS})
     SELECT came.entity_type_id, came.card_id, came.responsible, came.source, came.at, came.judged_at, came.heat,
         came.solvent, came.client, sold.amount, sold.profit, sold.lead_id IS NOT NULL AS has_deal,
         coalesce(sold.won, false) AS won
-    FROM ({LEADS}) AS came LEFT JOIN (
+    FROM came LEFT JOIN (
         SELECT lead_id, bool_or(ending = 'won') AS won, sum(amount) FILTER (WHERE ending = 'won') AS amount,
             sum(profit) FILTER (WHERE ending = 'won') AS profit
-        FROM deal_figures WHERE portal_id = :portal AND NOT deleted AND lead_id IS NOT NULL GROUP BY lead_id
+        FROM deal_figures WHERE portal_id = :portal AND NOT deleted AND lead_id IN (SELECT card_id FROM came)
+        GROUP BY lead_id
     ) AS sold ON sold.lead_id = came.card_id
 """  # noqa: S608 - constants
 _JUDGED: Final = "judged_at IS NOT NULL AND heat IS NOT NULL"

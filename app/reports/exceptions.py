@@ -105,13 +105,14 @@ _LEDGER = f"""
         SELECT passed.card_id AS deal, passed.kind, min(passed.id) AS number, max(passed.id) AS last_number
         FROM passed WHERE passed.kind IS NOT NULL GROUP BY passed.card_id, passed.kind
     ), entry AS (
-        SELECT ledger.number, ledger.deal, recorded.title, recorded.company_id AS company, ledger.kind,
+        SELECT ledger.number, ledger.deal, card.title, recorded.company_id AS company, ledger.kind,
             coalesce((first.seen->>'responsible')::bigint, recorded.responsible) AS manager,
             first.opened_at AS at, first.mode, first.ruleset_version, first.verdict->'why' AS why,
             {_number("margin")} AS profit, {_number("amount")} AS amount,
-            ledger.last_number >= recorded.last_run_id AS stands,
+            ledger.last_number >= card.last_run_id AS stands,
             recorded.ending, recorded.profit AS final_profit, {_deciding("first")} AS deciding
         FROM ledger JOIN runs AS first ON first.id = ledger.number
+        JOIN cards AS card ON card.portal_id = :portal AND card.entity_type_id = 2 AND card.card_id = ledger.deal
         JOIN ({RECORDED_DEALS}) AS recorded ON recorded.card_id = ledger.deal
     ), wanted AS (
         SELECT * FROM entry
@@ -184,7 +185,6 @@ async def _values(session: ReadSession, portal_id: int, wanted: ExceptionFilter)
     ahead = await calendar.offset(session, portal_id)
     return {
         "portal": portal_id,
-        "ahead": ahead,
         "starts": None if wanted.since is None else calendar.starts(wanted.since, ahead),
         "ends": None if wanted.until is None else calendar.ends(wanted.until, ahead),
         "kind": wanted.kind,

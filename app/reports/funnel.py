@@ -63,7 +63,6 @@ def _slice_base(entity_type_id: int, cards: str) -> str:
     went = "stay.left_at >= :starts AND stay.left_at < :ends"
     ahead = "(stay.how_left = 'won' OR stay.how_left = 'moved' AND following.rank > stage.rank)"
     return f"""
-        WITH stage AS MATERIALIZED ({STAGES})
         SELECT {entity_type_id} AS entity_type_id, stay.card_id, stay.pipeline, stay.stage_id,
             min(came.responsible) AS responsible, min(came.amount) AS amount, min(stay.entered_at) AS at,
             bool_or({came_in}) AS entered,
@@ -72,8 +71,8 @@ def _slice_base(entity_type_id: int, cards: str) -> str:
             coalesce(bool_or({went} AND stay.how_left = 'moved' AND following.rank <= stage.rank), false) AS back,
             coalesce(bool_or({went} AND stay.how_left = 'lost'), false) AS lost
         FROM stage_stays AS stay JOIN ({cards}) AS came ON came.card_id = stay.card_id
-        LEFT JOIN stage ON stage.pipeline = stay.pipeline AND stage.stage_id = stay.stage_id
-        LEFT JOIN stage AS following ON following.pipeline = stay.pipeline AND following.stage_id = stay.next_stage
+        LEFT JOIN ({STAGES}) AS stage ON stage.pipeline = stay.pipeline AND stage.stage_id = stay.stage_id
+        LEFT JOIN ({STAGES}) AS following ON following.pipeline = stay.pipeline AND following.stage_id = stay.next_stage
         WHERE stay.portal_id = :portal AND stay.entity_type_id = {entity_type_id} AND ({came_in} OR {went})
         GROUP BY stay.card_id, stay.pipeline, stay.stage_id
     """  # noqa: S608 - constants

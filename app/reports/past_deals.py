@@ -57,7 +57,7 @@ _COUNTS = text(f"""
     SELECT ending = 'won' AS won, count(*) AS deals, count(profit) AS known,
         count(*) FILTER (WHERE profit < CAST(:least AS numeric)) AS below,
         count(*) FILTER (WHERE profit < CAST(:other AS numeric)) AS below_other,
-        count(*) FILTER (WHERE last_run_id IS NULL) AS not_judged
+        count(*) FILTER (WHERE judged_at IS NULL) AS not_judged
     FROM deal GROUP BY 1
 """)  # noqa: S608 - constants
 
@@ -69,7 +69,6 @@ async def past_deals(
     ahead = await calendar.offset(session, portal_id)
     values = {
         "portal": portal_id,
-        "ahead": ahead,
         "starts": calendar.starts(since, ahead),
         "ends": calendar.ends(until, ahead),
         "least": least,

@@ -19,7 +19,7 @@ from app.domain.ruleset import Criterion, Operator, Ruleset
 from app.domain.wording import called, value_said
 from app.reports.report import NOT_KNOWN, Column, Coverage, Report, Row, Table, Told, opens_nothing
 from app.reports.scope import Scope, Words
-from app.store import calendar, past_deals
+from app.store import past_deals
 from app.store.database import ReadSession
 from app.store.recorded_deals import RECORDED_DEALS
 
@@ -33,6 +33,7 @@ _EDGES: Final[Mapping[Trait, tuple[int, ...]]] = {
     "steam_tph": (1, 3, 10, 25, 50),
 }
 """Where bands of size begin, RUB a year and t/h; a threshold in force on the same fact is one more edge."""
+_ALL: Final = "all"
 _MOST: Final = 12_000
 """Months and deals beyond which a rule means "never": the calendar would end before."""
 _SHORTEST_YEARS: Final = Decimal("0.25")
@@ -66,6 +67,11 @@ class Group:
     profit: Decimal
     profit_known: int
     deals_a_year: Decimal | None
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known where the deals belong."""
+        return self.code is not None or self.band is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,11 @@ class RegularClients:
     industries: Sequence[Suggestion]
 
 
+def _band_of(value: str, edges: str) -> str:
+    """How many edges it is over. `width_bucket` counts those that a value has come up to: so from the other side."""
+    return f"cardinality(CAST(:{edges} AS numeric[])) - width_bucket(-{value}, CAST(:{edges} AS numeric[]))"
+
+
 # Who is regular is told on each of the client's rows: joined to it, the planner would compare all deals with all.
 _WON = f"""
     WITH counted AS (
@@ -118,33 +129,34 @@ _WON = f"""
     )
 """  # noqa: S608 - constants
 
-_TOTALS = text(f"""
-    {_WON}
-    SELECT min(closed_on) AS first_on, count(*) AS won_deals, count(DISTINCT company_id) AS clients,
-        count(*) FILTER (WHERE last_run_id IS NULL) AS not_judged,
-        count(DISTINCT company_id) FILTER (WHERE is_regular) AS regular_clients,
-        count(company_id) AS client, count(industry) AS industry, count(turnover) AS turnover,
-        count(steam_tph) AS steam_tph, count(source) AS source, count(amount) AS amount, count(profit) AS profit
-    FROM won
-""")  # noqa: S608 - constants
-
+_TRAIT: Final = """CASE 0 WHEN grouping(industry) THEN 'industry' WHEN grouping(turnover_band) THEN 'turnover'
+    WHEN grouping(steam_band) THEN 'steam_tph' WHEN grouping(source) THEN 'source' ELSE 'all' END AS trait,
+    coalesce(industry, source) AS code, coalesce(turnover_band, steam_band) AS band"""
+# The deals all together are the group of the trait `all`. Clients are told apart by hashing them: counting different
+# ones within the sums would sort all deals anew for each trait.
 _GROUPS = text(f"""
-    {_WON}
-    SELECT trait, code, band,
-        count(DISTINCT company_id) AS clients, count(DISTINCT company_id) FILTER (WHERE is_regular) AS regular_clients,
-        count(*) AS won_deals, count(company_id) AS of_clients,
-        coalesce(sum(amount), 0) AS money, count(amount) AS money_known,
-        coalesce(sum(profit), 0) AS profit, count(profit) AS profit_known
-    FROM won CROSS JOIN LATERAL (VALUES
-        ('industry', industry, NULL),
-        ('turnover', NULL, CASE WHEN turnover IS NOT NULL THEN
-            (SELECT count(*) FROM unnest(CAST(:turnover_edges AS numeric[])) AS edge WHERE turnover > edge) END),
-        ('steam_tph', NULL, CASE WHEN steam_tph IS NOT NULL THEN
-            (SELECT count(*) FROM unnest(CAST(:steam_edges AS numeric[])) AS edge WHERE steam_tph > edge) END),
-        ('source', source, NULL)
-    ) AS told (trait, code, band)
-    GROUP BY trait, code, band
-    ORDER BY money DESC, won_deals DESC, code, band
+    {_WON}, banded AS MATERIALIZED (
+        SELECT company_id, is_regular, closed_on, amount, profit, judged_at, industry, source,
+            {_band_of("turnover", "turnover_edges")} AS turnover_band,
+            {_band_of("steam_tph", "steam_edges")} AS steam_band
+        FROM won
+    ), client AS (
+        SELECT {_TRAIT}, bool_or(is_regular) AS is_regular FROM banded WHERE company_id IS NOT NULL
+        GROUP BY GROUPING SETS ((industry, company_id), (turnover_band, company_id), (steam_band, company_id),
+            (source, company_id), (company_id))
+    ), clients AS (
+        SELECT trait, code, band, count(*) AS clients, count(*) FILTER (WHERE is_regular) AS regular_clients
+        FROM client GROUP BY trait, code, band
+    ), deals AS (
+        SELECT {_TRAIT}, min(closed_on) AS first_on, count(*) AS won_deals, count(company_id) AS of_clients,
+            count(*) FILTER (WHERE judged_at IS NULL) AS not_judged, coalesce(sum(amount), 0) AS money,
+            count(amount) AS money_known, coalesce(sum(profit), 0) AS profit, count(profit) AS profit_known
+        FROM banded GROUP BY GROUPING SETS ((industry), (turnover_band), (steam_band), (source), ())
+    )
+    SELECT deals.*, coalesce(clients, 0) AS clients, coalesce(regular_clients, 0) AS regular_clients
+    FROM deals LEFT JOIN clients ON clients.trait = deals.trait AND clients.code IS NOT DISTINCT FROM deals.code
+        AND clients.band IS NOT DISTINCT FROM deals.band
+    WHERE won_deals > 0 ORDER BY money DESC, won_deals DESC, deals.code, deals.band
 """)  # noqa: S608 - constants
 
 
@@ -158,31 +170,37 @@ async def regular_clients(
     edges: dict[Trait, list[Decimal]] = {trait: _edges(trait, ruleset.client) for trait in _EDGES}
     values = {
         "portal": portal_id,
-        "ahead": await calendar.offset(session, portal_id),
         "since": since,
         "until": until,
         "needed": min(max(ruleset.minimum.regular_won_deals, 1), _MOST),
         "months": min(max(ruleset.minimum.regular_months, 0), _MOST),
-        "turnover_edges": edges["turnover"],
-        "steam_edges": edges["steam_tph"],
+        "turnover_edges": [-edge for edge in reversed(edges["turnover"])],
+        "steam_edges": [-edge for edge in reversed(edges["steam_tph"])],
     }
-    totals = (await session.execute(_TOTALS, values)).one()
-    counted_from = None if totals.first_on is None else max(since, totals.first_on)
+    rows = (await session.execute(_GROUPS, values)).all()
+    whole = next((row for row in rows if row.trait == _ALL), None)
+    counted_from = None if whole is None else max(since, whole.first_on)
     years = _years(counted_from, until)
-    groups: dict[Trait, list[Group]] = {trait: [] for trait in TRAITS}
-    for row in await session.execute(_GROUPS, values):
-        groups[row.trait].append(_group(row, edges, years))
+    groups: dict[Trait, list[Group]] = {
+        trait: [_group(row, edges, years) for row in rows if row.trait == trait] for trait in TRAITS
+    }
+    known = {trait: sum(one.won_deals for one in of if one.known) for trait, of in groups.items()}
     return RegularClients(
         since=since,
         until=until,
         counted_from=counted_from,
         years=years,
         known_from=await past_deals.whole_from(session, portal_id),
-        won_deals=totals.won_deals,
-        not_judged=totals.not_judged,
-        clients=totals.clients,
-        regular_clients=totals.regular_clients,
-        known={name: getattr(totals, name) for name in ("client", *TRAITS, "amount", "profit")},
+        won_deals=whole.won_deals if whole else 0,
+        not_judged=whole.not_judged if whole else 0,
+        clients=whole.clients if whole else 0,
+        regular_clients=whole.regular_clients if whole else 0,
+        known={
+            "client": whole.of_clients if whole else 0,
+            **known,
+            "amount": whole.money_known if whole else 0,
+            "profit": whole.profit_known if whole else 0,
+        },
         groups=groups,
         industries=_suggested(groups["industry"], ruleset.client, least_regular),
     )

@@ -26,7 +26,7 @@ def _stays(entity_type_id: int, cards: str) -> str:
 
 # What is usual is the stage's own history, whoever asks about whom: filters narrow the deals, not the measure.
 _STANDING: Final = f"""
-    WITH usual AS (
+    WITH usual AS MATERIALIZED (
         SELECT pipeline, stage_id, percentile_cont(0.75) WITHIN GROUP (
             ORDER BY extract(epoch FROM left_at - entered_at)::float8) AS seconds
         FROM stage_stays

@@ -53,6 +53,9 @@ _DEAL_JUDGED: Final = {
     "client": "text",
     "checklist": "text",
     "roles": "text[]",
+    "industry": "text",
+    "turnover": "numeric",
+    "steam_tph": "numeric",
 }
 # What a list does not print of a card, e.g. the source that a deal has from its lead, stays as a run has told it.
 _KEPT: Final = frozenset({"source", "lead_id"})
@@ -96,15 +99,17 @@ _DELETED: Final = {
 # The code of a stage outside the first pipeline begins with the pipeline: C5:WON.
 _PAST = text(r"""
     INSERT INTO deal_figures AS known (portal_id, card_id, created_at, closed_on, pipeline, stage_id, ending, source,
-                                       responsible, company_id, amount, profit)
+                                       responsible, company_id, amount, profit, industry, turnover, steam_tph)
     SELECT portal_id, deal_id, coalesce(created_at, closed_on::timestamptz), closed_on,
         coalesce(substring(stage_id FROM '^C(\d{1,9}):')::int, 0), stage_id,
-        CASE semantics WHEN 'success' THEN 'won' ELSE 'lost' END, source, responsible, company_id, amount, profit
+        CASE semantics WHEN 'success' THEN 'won' ELSE 'lost' END, source, responsible, company_id, amount, profit,
+        industry, turnover, steam_tph
     FROM past_deals WHERE portal_id = :portal AND deal_id = ANY(:ids)
     ON CONFLICT (portal_id, card_id) DO UPDATE SET
         closed_on = excluded.closed_on, stage_id = excluded.stage_id, ending = excluded.ending,
         source = coalesce(excluded.source, known.source), company_id = excluded.company_id,
-        amount = excluded.amount, profit = excluded.profit, deleted = false
+        amount = excluded.amount, profit = excluded.profit, industry = excluded.industry,
+        turnover = excluded.turnover, steam_tph = excluded.steam_tph, deleted = false
     WHERE known.judged_at IS NULL
 """)
 # A deal that no list of closed ones has any more was deleted; one that closed too long ago is not asked for.

@@ -157,13 +157,19 @@ class RulesetRow(Base):
     restores: Mapped[int | None] = mapped_column(Integer)
 
 
+_LAST_JUDGED_FIRST = (text("judged_at DESC NULLS LAST"), text("card_id DESC"))
+
+
 class CardRow(Base):
     __tablename__ = "cards"
     __table_args__ = (
         one_of("state", CARD_STATES),
-        Index("ix_cards_listing", "portal_id", "entity_type_id", "judged_at", "card_id"),
-        Index("ix_cards_outcome", "portal_id", "entity_type_id", "outcome", "judged_at"),
-        Index("ix_cards_grade", "portal_id", "entity_type_id", "grade", "judged_at"),
+        # In the order of the list, the last judged first: a page of it is read without sorting all the others.
+        Index("ix_cards_listing", "portal_id", *_LAST_JUDGED_FIRST),
+        Index("ix_cards_type", "portal_id", "entity_type_id", *_LAST_JUDGED_FIRST),
+        Index("ix_cards_outcome", "portal_id", "entity_type_id", "outcome", *_LAST_JUDGED_FIRST),
+        Index("ix_cards_grade", "portal_id", "entity_type_id", "grade", *_LAST_JUDGED_FIRST),
+        Index("ix_cards_counted", "portal_id", "entity_type_id", "outcome", "grade", "state"),
         Index("ix_cards_company", "portal_id", "company_id"),
         Index("ix_cards_parked", "portal_id", postgresql_where=text("state = 'parked'")),
         Index(
@@ -839,6 +845,13 @@ class LeadFiguresRow(Base):
         Index("ix_lead_figures_created_at", "portal_id", "created_at"),
         Index("ix_lead_figures_closed_on", "portal_id", "closed_on", postgresql_where=text("closed_on IS NOT NULL")),
         Index("ix_lead_figures_company", "portal_id", "company_id", postgresql_where=text("company_id IS NOT NULL")),
+        # Whose lead makes a potential client, as the activity rating asks.
+        Index(
+            "ix_lead_figures_potential",
+            "portal_id",
+            "company_id",
+            postgresql_where=text("NOT deleted AND (ending = 'open' AND client = 'yes' OR outcome = 'company')"),
+        ),
         {"comment": "One narrow row for each lead: where it stands and what judging it gave; what reports count."},
     )
 
@@ -876,6 +889,16 @@ class DealFiguresRow(Base):
             "company_id",
             postgresql_where=text("ending = 'open' AND NOT deleted"),
         ),
+        # All that a client ever bought, in its order.
+        Index(
+            "ix_deal_figures_won",
+            "portal_id",
+            "company_id",
+            "closed_on",
+            "card_id",
+            postgresql_include=["amount", "profit"],
+            postgresql_where=text("ending = 'won' AND NOT deleted"),
+        ),
         Index("ix_deal_figures_lead", "portal_id", "lead_id", postgresql_where=text("lead_id IS NOT NULL")),
         {"comment": "One narrow row for each deal: where it stands and what judging it gave; money in RUB."},
     )
@@ -905,6 +928,10 @@ class DealFiguresRow(Base):
     # y, n or u for each of the seven items of the self-check list, in their order.
     checklist: Mapped[str | None]
     roles: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    # Of the client, as the deal or the facts of its run tell.
+    industry: Mapped[str | None]
+    turnover: Mapped[Decimal | None]
+    steam_tph: Mapped[Decimal | None]
 
 
 class StageStayRow(Base):
@@ -914,6 +941,22 @@ class StageStayRow(Base):
         one_of("how_left", HOW_LEFT),
         Index("ix_stage_stays_entered_at", "portal_id", "entity_type_id", "entered_at"),
         Index("ix_stage_stays_left_at", "portal_id", "entity_type_id", "left_at"),
+        # Where deals ever stood at work, and until when: for forecast and usual times, without reading the rows.
+        Index(
+            "ix_stage_stays_stood",
+            "portal_id",
+            "card_id",
+            "pipeline",
+            "stage_id",
+            postgresql_where=text("entity_type_id = 2 AND semantics = 'process'"),
+        ),
+        Index(
+            "ix_stage_stays_until",
+            "portal_id",
+            "left_at",
+            postgresql_include=["card_id", "pipeline", "stage_id", "entered_at"],
+            postgresql_where=text("entity_type_id = 2 AND semantics = 'process'"),
+        ),
         {"comment": "How long each lead and deal stood in each stage and how it left, from its stage moves."},
     )
 

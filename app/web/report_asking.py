@@ -95,7 +95,7 @@ async def question(web: WebState, session: ReadSession, report: Report, asked: R
         if getattr(asked, name) is not None and name not in report.filters:
             said = message("This report cannot be narrowed by {filter}: leave it out.", filter=name)
             raise WebProblem(422, "filter_unknown", said, path=name)
-    since, until = _period(report, asked, await completeness.today(session, portal.id, now=web.clock()))
+    since, until = period(report, asked, await completeness.today(session, portal.id, now=web.clock()))
     in_order(since, until)
     wanted = Filter(
         since=since,
@@ -126,7 +126,7 @@ async def opened(session: ReadSession, asked: Question, number: Number, *, limit
         raise WebProblem(404, "number_unknown", said, path="column") from error
 
 
-def _period(report: Report, asked: ReportQuery, today: date) -> tuple[date, date]:
+def period(report: Report, asked: ReportQuery, today: date) -> tuple[date, date]:
     """The days asked for; where the address leaves some open, the report's own."""
     if report.last_month and asked.since is None and asked.until is None:
         last = _before(today.replace(day=1), 1)

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.facts import Fact, Facts, Kind
-from app.store import cards, past_deals, runs
+from app.domain.figures import CardFigures, DealJudged
+from app.store import card_figures, cards, past_deals, runs
 from app.store.cards import CardKey
 from app.store.database import WriteSession
 from app.store.past_deals import PastDeal
@@ -108,6 +109,40 @@ async def record(session: WriteSession, portal_id: int, deals: Sequence[Deal]) -
             moved_time=deal.moved,
             last_run_id=deal.looks[-1].number,
         )
+        await _figures(session, portal_id, deal)
+
+
+async def _figures(session: WriteSession, portal_id: int, deal: Deal) -> None:
+    last, key = deal.looks[-1], CardKey(portal_id, 2, deal.id)
+    # The portal's lists tell of a deal that was closed after its last look.
+    ending = {"success": "won", "failure": "lost"}.get(last.semantics or "", deal.ending)
+    stands = CardFigures(
+        card_id=deal.id,
+        created_at=deal.created,
+        updated_at=last.at,
+        closed_on=deal.closed_on if ending in {"won", "lost"} else None,
+        pipeline=0,
+        stage_id=deal.stage,
+        ending="open" if ending == "deleted" else ending,  # pyright: ignore[reportArgumentType]
+        source=deal.source,
+        responsible=deal.responsible,
+        company_id=deal.company,
+    )
+    told = DealJudged(
+        grade="none",
+        heat="other",
+        amount=deal.facts.get("amount"),
+        profit=last.profit,
+        declined=last.declined,
+        exemption=last.exemption,
+        client="unknown",
+        checklist="uuuuuuu",
+        roles=None,
+        **{name: deal.facts.get(name) for name in ("industry", "turnover", "steam_tph")},
+    )
+    await card_figures.judged(session, key, stands, told, at=last.at)
+    if deal.state == "deleted":
+        await card_figures.deleted(session, key)
 
 
 async def list_past(session: WriteSession, portal_id: int, deals: Sequence[Deal]) -> None:

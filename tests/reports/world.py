@@ -190,6 +190,9 @@ def _deal(dice: random.Random) -> DealJudged:
         client=dice.choice(["yes", "no", "unknown"]),
         checklist="".join(dice.choice("ynu") for _ in range(7)),
         roles=dice.choice([None, (), ("economic",), ("economic", "user"), ("economic", "technical", "user")]),
+        industry=None,
+        turnover=None,
+        steam_tph=None,
     )
 
 

@@ -28,6 +28,9 @@ DEAL = DealJudged(
     client="yes",
     checklist="ynuyynu",
     roles=("economic", "user"),
+    industry="FOOD",
+    turnover=Decimal(1_000_000),
+    steam_tph=None,
 )
 OPEN = CardFigures(
     card_id=5,
