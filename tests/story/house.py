@@ -42,6 +42,7 @@ QUICK = Rhythm(
     contacts=0.1,
     reactions=0.1,
     recovery=0.5,
+    sweep=0.5,
     heartbeat=0.3,
     stalled=3.0,
     grace=1.0,
