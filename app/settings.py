@@ -6,6 +6,7 @@ This module must not import anything from app.
 """
 
 import re
+from datetime import time
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,8 @@ LogFormat = Literal["text", "json"]
 Language = Literal["ru", "en"]
 
 _WEBHOOK_PATH = re.compile(r"(/[^?#]*)?/rest/\d+/[^/?#\s]+/?")
+
+_TIME_OF_DAY = re.compile(r"\d{2}:\d{2}")
 
 # What to do about a wrong value, by variable. The value itself is never repeated: it may be a secret.
 _ADVICE = {
@@ -39,6 +42,7 @@ _ADVICE = {
     "SWEEP_SINCE_DAYS": "give a whole number of days, 1 or more",
     "JOURNAL_KEEP_DAYS": "give a whole number of days, 1 or more",
     "SECOND_LOOKS_PER_WEEK": "give a whole number from 0 to 200; 0 asks nobody",
+    "DIGEST_AT": "give a time of day, e.g. 09:00, or off to send no digests",
 }
 
 
@@ -78,6 +82,7 @@ class Settings(BaseSettings):
     sweep_since_days: int = Field(default=30, ge=1, le=3650)
     journal_keep_days: int = Field(default=90, ge=1)
     second_looks_per_week: int = Field(default=10, ge=0, le=200)
+    digest_at: time | None = time(9)
 
     @field_validator("bitrix24_application_token", "trusted_proxies", mode="before")
     @classmethod
@@ -97,6 +102,18 @@ class Settings(BaseSettings):
         if 0 < value < 10:
             raise ValueError("too often")
         return value
+
+    @field_validator("digest_at", mode="before")
+    @classmethod
+    def _time_of_day(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        given = value.strip()
+        if given.lower() == "off":
+            return None
+        if not _TIME_OF_DAY.fullmatch(given):
+            raise ValueError("not a time of day")
+        return time.fromisoformat(given)
 
     @field_validator("database_url")
     @classmethod

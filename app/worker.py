@@ -1,6 +1,6 @@
 """The worker process: consume the queue, feed it from the journal, fire timers, free the work of dead workers,
 sweep the portals, know their people, judge open cards again by new rules, have some rejections looked at twice, try
-drafts of rules on recorded cards, delete what is too old.
+drafts of rules on recorded cards, send digests, delete what is too old.
 
 Built by the CLI (`ogon worker`, or beside the web in `ogon serve`). It wires; the story of one card is
 `app/pipeline/process.py`. Each loop here is supervised: a fault is logged and the loop starts again, because a worker
@@ -19,6 +19,7 @@ import structlog
 from app.bitrix24.client import READ_TIMEOUT
 from app.pipeline.connections import Connections
 from app.pipeline.contacts import Contacts
+from app.pipeline.digests import Digests
 from app.pipeline.jobs import GRACE_SECONDS, HEARTBEAT_SECONDS, STALLED_SECONDS, CardQueue, open_queue
 from app.pipeline.lease import Lease
 from app.pipeline.process import Process
@@ -64,6 +65,7 @@ class Rhythm:
     rejudging: float = 1.0
     second_looks: float = 300.0
     segments: float = 300.0
+    digests: float = 60.0
     effects: float = 300.0
     replays: float = 1.0
     tidy: float = 60.0
@@ -119,6 +121,9 @@ async def run_worker(
             group.create_task(_every(rhythm.second_looks, "second looks", looks.step))
             if settings.mode == "live":
                 group.create_task(_every(rhythm.segments, "segments", SegmentRound(database, _now).step))
+            if settings.mode == "live" and settings.digest_at is not None:
+                digests = Digests(database, connections, settings.digest_at, settings.public_url, now)
+                group.create_task(_every(rhythm.digests, "digests", digests.step))
             group.create_task(_every(rhythm.effects, "effects", lambda: _tell_effects(database)))
             group.create_task(_every(rhythm.replays, "replays", replayer.step))
             group.create_task(_every(rhythm.tidy, "retention", lambda: _tidy(settings, database)))

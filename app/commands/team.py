@@ -1,4 +1,7 @@
-"""`ogon team`: who works when. `ogon team calendar show|set|remove`, `ogon team absence add|withdraw`."""
+"""`ogon team`: who works when. `ogon team calendar show|set|remove`, `ogon team absence add|withdraw`.
+
+`ogon team digest list|set|preview` are in `digest.py`.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -9,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from app.commands import digest
 from app.commands.console import err, fail, language, operator, out, read_settings, run
 from app.commands.which_portal import WhichPortal, only_portal
 from app.domain.calendars import Calendars, Layer, Why
@@ -29,6 +33,7 @@ calendar_commands = typer.Typer(no_args_is_help=True, help="Working hours of the
 absence_commands = typer.Typer(no_args_is_help=True, help="Who is away when.")
 commands.add_typer(calendar_commands, name="calendar")
 commands.add_typer(absence_commands, name="absence")
+commands.add_typer(digest.commands, name="digest")
 
 _SHOWN_DAYS = 14
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z"]

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from rich.table import Table
 
 from app.commands.console import err, fail, operator, out, read_settings, run
+from app.commands.which_portal import WhichPortal, only_portal
 from app.serve import prepared_database
 from app.settings import Settings
 from app.store import tokens
@@ -39,6 +40,10 @@ def create(
     days: Annotated[
         int | None, typer.Option(min=1, max=tokens.MOST_DAYS, help="After so many days it ends by itself.")
     ] = None,
+    person: Annotated[
+        int | None, typer.Option(min=1, help="Whose it is, by his id in the portal: he may switch his own digests.")
+    ] = None,
+    portal: WhichPortal = None,
 ) -> None:
     """Make a token and print it, this once: only a hash of it is kept."""
     settings = read_settings()
@@ -46,7 +51,10 @@ def create(
 
     async def work() -> SecretStr:
         async with prepared_database(settings) as database, database.writing() as session:
-            _, secret = await tokens.create(session, name=name, role=role.value, by=operator(), expires_at=expires_at)
+            whose = (await only_portal(session, portal), person) if person is not None else None
+            _, secret = await tokens.create(
+                session, name=name, role=role.value, by=operator(), expires_at=expires_at, person=whose
+            )
             return secret
 
     try:

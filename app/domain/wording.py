@@ -10,6 +10,9 @@ from decimal import Decimal
 from app.domain.facts import Fact, FactValue, Row, Truth
 from app.domain.messages import Message, MessageValue, message
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_TENTH = 0.1
+
 _NAMES: dict[str, Message] = {
     "steam_tph": message("Steam consumption"),
     "turnover": message("Turnover"),
@@ -181,6 +184,25 @@ def in_turn(parts: Sequence[Message]) -> Message:
     for part in rest:
         line = message("{first}; {second}", first=line, second=part)
     return line
+
+
+def length_of_time(seconds: float) -> Message:
+    """In its two largest units: `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return message("{count} s", count=str(whole))
+    if whole < _HOUR:
+        return message("{count} min", count=str(whole // _MINUTE))
+    large, small = (_HOUR, _MINUTE) if whole < _DAY else (_DAY, _HOUR)
+    first, rest = str(whole // large), str(whole % large // small)
+    if large == _HOUR:
+        return message("{hours} h {minutes} min", hours=first, minutes=rest)
+    return message("{days} d {hours} h", days=first, hours=rest)
+
+
+def percent(share: float) -> Decimal:
+    """A share of 0 to 1 in percent, below ten with a decimal place."""
+    return Decimal(str(round(share * 100, 0 if share >= _TENTH else 1)))
 
 
 def without_others(said: Message) -> Message:

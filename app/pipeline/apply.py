@@ -50,6 +50,10 @@ class Applied:
     error: Exception | None = None
 
 
+UNTOLD: Final = (*REFUSALS, WriteIgnored)
+"""Why a person was not told, and would not be by trying again: a missing scope, a user who is gone."""
+
+
 class CardMoved(OgonError):  # noqa: N818 - as above
     """Somebody moved the card, or gave it to somebody, while our own write had to wait: it is judged anew."""
 
@@ -115,7 +119,7 @@ async def apply(
 
 def _only_untold(action: Action, error: Exception) -> bool:
     """Whether a person was not told, and nothing else: the reason stands with the action, and the card goes on."""
-    return isinstance(action, Notify) and isinstance(error, (*REFUSALS, WriteIgnored))
+    return isinstance(action, Notify) and isinstance(error, UNTOLD)
 
 
 def _finished(action: Action, ended: dict[str, Any] | BaseException) -> FinishedAction | None:
@@ -153,6 +157,11 @@ async def _one(hand: "_Hand", action: Action, made: dict[str, int]) -> dict[str,
     return result
 
 
+async def tell(client: PortalClient, action: Notify, *, lane: Lane) -> None:
+    """Send a notification that belongs to no card. Raises Bitrix24Error; WriteIgnored where the portal did nothing."""
+    await _Hand(client, lane).notify(action)
+
+
 class _Hand:
     """Turns one action into one REST call, with a look for writes whose outcome may be unknown."""
 
@@ -183,7 +192,7 @@ class _Hand:
             case CompleteTodo(_, activity_id):
                 return await self._complete(activity_id)
             case Notify():
-                return await self._notify(action)
+                return await self.notify(action)
             case _:
                 assert_never(action)
 
@@ -310,7 +319,7 @@ class _Hand:
             return {"gone": True}
         return {}
 
-    async def _notify(self, action: Notify) -> dict[str, Any]:
+    async def notify(self, action: Notify) -> dict[str, Any]:
         # Said twice it is there once: a notification takes the place of the one with its tag. With a webhook tags
         # count only beside a CLIENT_ID of our own (chats/notifications/im-notify-system-add).
         params = {

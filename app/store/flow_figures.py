@@ -3,6 +3,7 @@
 Read by the web when it is asked for its metrics; each figure is one query that stays cheap on a large installation.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from app.store.database import ReadSession
 
 QUANTILES = (0.5, 0.95, 0.99)
-NOTICES = ("warned", "breached", "passed_on", "held", "refused")
+NOTICES = ("warned", "breached", "passed_on", "held", "digest", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,9 @@ _NOTICES = text("""
     FROM runs JOIN actions AS action ON action.run_id = runs.id
     WHERE runs.opened_at >= :since AND action.kind = 'notify' AND action.state IN ('done', 'failed')
     GROUP BY 1, 2
+    UNION ALL
+    SELECT portal_id, CASE state WHEN 'failed' THEN 'refused' ELSE 'digest' END, count(*) FROM digests
+    WHERE started_at >= :since AND state IN ('done', 'failed') GROUP BY 1, 2
 """)
 
 
@@ -123,6 +127,8 @@ async def event_to_grade(session: ReadSession, *, now: datetime) -> EventToGrade
 
 
 async def notices(session: ReadSession, *, now: datetime) -> dict[tuple[int, str], int]:
-    """Notices of the last day's runs, by portal and what they said: NOTICES; what the portal refused is `refused`."""
-    rows = await session.execute(_NOTICES, {"since": now - timedelta(days=1)})
-    return {(row[0], row[1]): row[2] for row in rows}
+    """Notices of the last day, by portal and what they said: NOTICES; what the portal refused is `refused`."""
+    found: Counter[tuple[int, str]] = Counter()
+    for portal_id, result, count in await session.execute(_NOTICES, {"since": now - timedelta(days=1)}):
+        found[portal_id, result] += count
+    return dict(found)

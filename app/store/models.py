@@ -48,6 +48,8 @@ CHOSEN_WHY = ("knows_client", "turn", "free_turn")
 CALENDAR_SCOPES = ("portal", "desk", "person")
 CALENDAR_SOURCES = ("portal", "set")
 TEAM_SOURCES = ("people", "departments", "calendar")
+DIGEST_KINDS = ("daily", "weekly")
+DIGEST_STATES = ("started", "done", "failed")
 TARGETS = ("hot", "warm", "other")
 REACTION_STATES = ("waiting", "met", "missed", "closed", "not_seen")
 CONTACT_KINDS = ("call_out", "call_in", "letter", "meeting", "chat")
@@ -578,6 +580,9 @@ class ApiTokenRow(Base):
     digest: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str]
+    # Whose token it is, where it is one person's: he may switch his own digests.
+    portal_id: Mapped[int | None] = mapped_column(ForeignKey("portals.id"))
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None]
@@ -833,6 +838,43 @@ class AbsenceRow(Base):
     added_at: Mapped[datetime]
     withdrawn_by: Mapped[str | None]
     withdrawn_at: Mapped[datetime | None]
+
+
+class DigestSwitchRow(Base):
+    __tablename__ = "digest_switches"
+    __table_args__ = ({"comment": "Who switched a person's digests on or off; null: on for who leads people."},)
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    daily: Mapped[bool | None]
+    weekly: Mapped[bool | None]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
+class DigestRow(Base):
+    __tablename__ = "digests"
+    __table_args__ = (
+        one_of("kind", DIGEST_KINDS),
+        one_of("state", DIGEST_STATES),
+        Index("ix_digests_started_at", "started_at"),
+        {"comment": "One digest of one person and day or week: a row for each, so that it goes out once."},
+    )
+
+    portal_id: Mapped[int] = _portal_key(primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    # Of a daily one when it went out by the person's calendar, of a weekly one that week's Monday.
+    day: Mapped[date] = mapped_column(primary_key=True)
+    since: Mapped[date]
+    until: Mapped[date]
+    state: Mapped[str] = mapped_column(server_default=text("'started'"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    # Of the last attempt.
+    started_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    said: Mapped[str | None]
+    error: Mapped[str | None]
 
 
 # What reports count

@@ -46,7 +46,7 @@ class TokenUnknown(OgonError):  # noqa: N818 - reads as the state it is
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token, without its secret."""
+    """One token, without its secret. `portal_id`, `user_id`: the one person of that portal whose token it is."""
 
     id: int
     name: str
@@ -57,6 +57,8 @@ class Token:
     revoked_at: datetime | None
     revoked_by: str | None
     last_used_at: datetime | None
+    portal_id: int | None = None
+    user_id: int | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether it opens anything: neither revoked nor expired."""
@@ -76,25 +78,39 @@ def reaches(role: Role, needed: Role) -> bool:
 
 
 async def create(
-    session: WriteSession, *, name: str, role: Role, by: str, expires_at: datetime | None = None
+    session: WriteSession,
+    *,
+    name: str,
+    role: Role,
+    by: str,
+    expires_at: datetime | None = None,
+    person: tuple[int, int] | None = None,
 ) -> tuple[Token, SecretStr]:
-    """A new token and its text, which is kept nowhere. Raises TokenExists, or ValueError for a wrong name."""
+    """A new token and its text, which is kept nowhere. `person`: portal and user whose token it is.
+
+    Raises TokenExists, or ValueError for a wrong name.
+    """
     if not re.fullmatch(NAME, name):
         raise ValueError("letters, digits, spaces and . _ @ - only, at most 64, a letter or digit first")
     if name.casefold() in _TAKEN:
         raise TokenExists(f"{name} is a name that Ogon uses itself: choose another.")
     secret = secrets.token_urlsafe(32)
-    values = {
+    values: dict[str, object] = {
         "name": name,
         "role": role,
         "digest": _digest(secret),
         "created_by": by,
         "expires_at": expires_at,
     }
+    if person is not None:
+        values |= {"portal_id": person[0], "user_id": person[1]}
     made = await _RECORD.one(session, _RECORD.returning(insert(ApiTokenRow).values(values).on_conflict_do_nothing()))
     if made is None:
         raise TokenExists(f"There is a token {name} already: revoke it first, or choose another name.")
-    detail = {"id": made.id, "role": role, "expires_at": expires_at.isoformat() if expires_at else None}
+    detail: dict[str, object] = {"id": made.id, "role": role}
+    detail["expires_at"] = expires_at.isoformat() if expires_at else None
+    if person is not None:
+        detail |= {"portal": person[0], "user": person[1]}
     await audit.note(session, who=by, what="token.created", subject=name, detail=detail)
     return made, SecretStr(f"ogon_{made.id}_{secret}")
 

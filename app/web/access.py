@@ -24,11 +24,15 @@ from app.web.throttle import source
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `subject` is what a session of the caller says: the number of a token, or a word of `sessions.py`."""
+    """Who asks. `subject` is what a session of the caller says: the number of a token, or a word of `sessions.py`.
+
+    `person`: portal and user, where the token is one person's.
+    """
 
     name: str
     role: Role
     subject: str
+    person: tuple[int, int] | None = None
 
     def may(self, needed: Role) -> bool:
         """Whether the role reaches the one that is needed."""
@@ -141,7 +145,8 @@ def _holder(web: WebState, token: Token) -> Caller | None:
     if not token.is_live(web.clock()):
         return None
     web.visits.used(token)
-    return Caller(token.name, token.role, str(token.id))
+    person = None if token.portal_id is None or token.user_id is None else (token.portal_id, token.user_id)
+    return Caller(token.name, token.role, str(token.id), person)
 
 
 def _unknown(web: WebState, given: str) -> WebProblem:

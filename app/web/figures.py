@@ -7,11 +7,11 @@ from typing import Any
 
 from app.domain.interval import Share
 from app.domain.messages import Message, message
+from app.domain.wording import length_of_time
 from app.reports.report import Kind, Value
 from app.texts import Catalogue
 from app.web.rendering import percent
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _DASH = "—"
 
 
@@ -75,13 +75,4 @@ class Writer:
 
     def duration(self, seconds: float) -> str:
         """A length of time in its two largest units: `2 h 5 min`."""
-        whole = round(seconds)
-        if whole < _MINUTE:
-            return self.texts.say(message("{count} s", count=str(whole)))
-        if whole < _HOUR:
-            return self.texts.say(message("{count} min", count=str(whole // _MINUTE)))
-        large, small = (_HOUR, _MINUTE) if whole < _DAY else (_DAY, _HOUR)
-        first, rest = str(whole // large), str(whole % large // small)
-        if large == _HOUR:
-            return self.texts.say(message("{hours} h {minutes} min", hours=first, minutes=rest))
-        return self.texts.say(message("{days} d {hours} h", days=first, hours=rest))
+        return self.texts.say(length_of_time(seconds))

@@ -92,7 +92,7 @@ class FlowMeasures:
 
         self._notices = gauge(
             "ogon_notices_day",
-            "Notices of the last 24 hours: warned, breached, passed_on, held, or refused by the portal",
+            "Notices of the last 24 hours: warned, breached, passed_on, held, digest, or refused by the portal",
             "portal",
             "result",
         )

@@ -6,7 +6,6 @@ Everything that reaches a template is escaped there. No page has a script; style
 import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, tzinfo
-from decimal import Decimal
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.domain.messages import Message, message_from_json
+from app.domain.wording import percent as in_percent
 from app.texts import Catalogue, catalogue
 from app.web import words
 from app.web.sessions import COOKIE
@@ -176,7 +176,7 @@ def day_or_moment(texts: Catalogue, at: date | datetime | None, zone: tzinfo) ->
 
 def percent(texts: Catalogue, share: float) -> str:
     """A share of 0 to 1 as `68 %`, below ten with a decimal place."""
-    return f"{texts.number(Decimal(str(round(share * 100, 0 if share >= 0.1 else 1))))}\xa0%"
+    return f"{texts.number(in_percent(share))}\xa0%"
 
 
 def pretty(value: Any) -> str:

@@ -166,6 +166,7 @@ def _settings(weather: Weather, served: RunningSandbox, data_dir: Path, database
         admin_token=SecretStr(secrets.token_urlsafe(16)),
         secret_key=SecretStr(secrets.token_urlsafe(24)),
         sweep_every=10,
+        digest_at=None,
     )
 
 

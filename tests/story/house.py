@@ -241,6 +241,8 @@ def ready_for(served: RunningSandbox, settings: Settings, **more: Any) -> Settin
             "admin_token": SecretStr(TOKEN),
             "secret_key": SecretStr("a key for stories only, nothing else"),
             "sweep_every": 0,
+            # Heads get theirs by the time of day; stories are told at any.
+            "digest_at": None,
             **more,
         }
     )

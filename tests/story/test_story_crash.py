@@ -126,6 +126,7 @@ async def _worker_process(story: Story, database_url: str, data_dir: Path) -> As
             "SECRET_KEY": secret_key.get_secret_value(),
             "WORKER_CONCURRENCY": "8",
             "SWEEP_EVERY": "0",
+            "DIGEST_AT": "off",
         },
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -29,6 +29,7 @@ FORMS = {
     "/rules/replays/{id}/cancel": "head",
     "/team/absences": "head",
     "/team/absences/{id}/withdraw": "head",
+    "/team/digests": "admin",
 }
 
 

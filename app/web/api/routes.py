@@ -13,6 +13,7 @@ from app.web.api import (
     cards,
     clients,
     completeness,
+    digests,
     effects,
     exceptions,
     people,
@@ -56,4 +57,5 @@ router.include_router(reports.router)
 router.include_router(people.router)
 router.include_router(calendars.router)
 router.include_router(absences.router)
+router.include_router(digests.router)
 router.include_router(segments.router)

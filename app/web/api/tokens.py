@@ -10,8 +10,11 @@ from app.domain.messages import message
 from app.store import tokens
 from app.store.tokens import Role
 from app.web.access import AsAdmin
+from app.web.api.queries import LARGEST_NUMBER, LARGEST_PORTAL
+from app.web.asking import portal_asked
 from app.web.problems import ProblemAnswer, WebProblem
 from app.web.state import Web
+from app.web.team_asking import known_person
 
 router = APIRouter(prefix="/tokens", tags=["access"])
 
@@ -31,6 +34,8 @@ class TokenLine(BaseModel):
     revoked_at: datetime | None
     revoked_by: str | None
     last_used_at: datetime | None = Field(description="At most a minute too old.")
+    portal_id: int | None = Field(description="With `user_id`: the portal of the person whose token it is.")
+    user_id: int | None = Field(description="The one user of the portal whose token it is; null: nobody's in person.")
 
 
 class WantedToken(BaseModel):
@@ -42,6 +47,12 @@ class WantedToken(BaseModel):
     role: Role = Field(description="viewer reads; head also acts on single cards; admin may everything.")
     days: Annotated[int, Field(ge=1, le=tokens.MOST_DAYS)] | None = Field(
         default=None, description="After so many days it ends by itself; null: never."
+    )
+    user: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = Field(
+        default=None, description="Whose token it is, by the user's id in the portal: he may switch his own digests."
+    )
+    portal: Annotated[int, Field(ge=1, le=LARGEST_PORTAL)] | None = Field(
+        default=None, description="Of which portal `user` is, where there are several."
     )
 
 
@@ -64,14 +75,19 @@ async def list_tokens(
     return [TokenLine.model_validate(token, from_attributes=True) for token in known]
 
 
-@router.post("", status_code=201, responses={409: {"model": ProblemAnswer}})
+@router.post("", status_code=201, responses={code: {"model": ProblemAnswer} for code in (404, 409)})
 async def create_token(web: Web, caller: AsAdmin, wanted: WantedToken) -> NewToken:
     """Make a token. The answer is the only place where it is ever shown."""
     expires_at = web.clock() + timedelta(days=wanted.days) if wanted.days is not None else None
     try:
         async with web.database.writing() as session:
+            person = None
+            if wanted.user is not None:
+                where = await portal_asked(session, wanted.portal)
+                await known_person(session, where.id, wanted.user)
+                person = where.id, wanted.user
             made, secret = await tokens.create(
-                session, name=wanted.name, role=wanted.role, by=caller.name, expires_at=expires_at
+                session, name=wanted.name, role=wanted.role, by=caller.name, expires_at=expires_at, person=person
             )
     except ValueError as error:
         said = message("The name was not taken: {why}.", why=str(error))
