@@ -5,6 +5,7 @@ card, so it goes out beside the flow of cards (ADR 9): its row is claimed and co
 kept with what was said or why it was refused.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -35,17 +36,19 @@ class Digests:
     now: Callable[[], datetime]
 
     async def step(self) -> None:
-        """Send what is due. Raises DatabaseAway."""
+        """Send what is due, to all portals side by side. Raises DatabaseAway."""
         async with self.database.reading() as session:
             known = await portals.list_portals(session, enabled_only=True)
-        for portal in known:
-            try:
-                for user, leads, one in await self._due(portal):
-                    await self._send(portal, user, leads, one)
-            except DatabaseAway:
-                raise
-            except Exception as error:  # noqa: BLE001 - one portal never holds back the others
-                _log.warning("digests were not looked through", portal=portal.id, error=_said(error))
+        await asyncio.gather(*(self._portal(portal) for portal in known))
+
+    async def _portal(self, portal: Portal) -> None:
+        try:
+            for user, leads, one in await self._due(portal):
+                await self._send(portal, user, leads, one)
+        except DatabaseAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - one portal never holds back the others
+            _log.warning("digests were not looked through", portal=portal.id, error=_said(error))
 
     async def _due(self, portal: Portal) -> list[tuple[int, Sequence[Led], Due]]:
         """Who is to be sent what now, without what was sent or is on its way."""
