@@ -4,11 +4,13 @@ Skipped where Debian's Chromium or Playwright is not installed: `apt-get install
 a worker, and one browser for all that come in a row.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from fastapi.routing import APIRoute
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
@@ -16,6 +18,7 @@ from web_office import EMPTY, FILLED, SAMPLE, Office, open_office
 
 from app.reports import REPORTS
 from app.settings import load_settings
+from app.web.pages import PARTS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make dev")
 CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
@@ -43,6 +46,7 @@ FULL_PAGES = [
     "/rules/replays",
     "/rules/replays/1",
     "/rules/replays/2",
+    "/rules/replays/1/cards?type=lead&from=review&to=junk",
     "/calculator?monthly_cost=500000&deals_a_month=100",
     "/team",
     "/rejected",
@@ -51,7 +55,10 @@ EMPTY_PAGES = [
     "/",
     "/cards",
     "/second-looks",
+    "/reports",
     "/reports/sample",
+    "/reports/funnel",
+    "/reports/activity",
     "/rules",
     "/rules/edit",
     "/rules/versions",
@@ -61,12 +68,36 @@ EMPTY_PAGES = [
 ]
 ERROR_PAGES = [
     ("/nothing", 404),
+    ("/?portal=99", 404),
+    ("/cards?portal=99", 404),
     ("/cards/lead/999", 404),
     ("/cards/planet/7", 422),
+    ("/second-looks?portal=99", 404),
     ("/reports/none", 404),
+    ("/reports/sample?since=2026-02-30", 422),
+    ("/reports/funnel/cards?table=none&column=leads", 404),
     ("/calculator?monthly_cost=x", 422),
+    ("/rules?portal=99", 404),
+    ("/rules/edit?version=99", 404),
+    ("/rules/versions?portal=99", 404),
     ("/rules/versions/99", 404),
+    ("/rules/replays?portal=99", 404),
+    ("/rules/replays/99", 404),
+    ("/rules/replays/99/cards", 404),
+    ("/team?portal=99", 404),
+    ("/rejected?before=x", 422),
 ]
+# What is of one thing is there or is not, and is never empty; the list of reports asks for nothing that could be wrong.
+NEVER_EMPTY = {
+    "/cards/{type}/{id}",
+    "/reports/{name}/cards",
+    "/rules/versions/{version}",
+    "/rules/replays/{id}",
+    "/rules/replays/{id}/cards",
+    "/rejected",
+}
+NEVER_WRONG = {"/reports"}
+FILES = {"/reports/{name}/download.{kind}"}
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +148,36 @@ def page(context, office) -> Iterator["sync_api.Page"]:
     assert [said for said in complaints if "status of 4" not in said] == []
 
 
+def of_portal(path: str, portal: int) -> str:
+    return path if "portal=" in path else f"{path}{'&' if '?' in path else '?'}portal={portal}"
+
+
+def cases_missing(routes: Iterable[str], cases: Iterable[str]) -> set[str]:
+    """Routes that no case opens."""
+    paths = [case.partition("?")[0] for case in cases]
+    return {
+        route for route in routes if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path) for path in paths)
+    }
+
+
+def test_each_page_is_looked_at_filled_empty_and_in_error() -> None:
+    known = [one for part in PARTS for one in part.router.routes if isinstance(one, APIRoute)]
+    routes = {one.path for one in known if "GET" in one.methods} - FILES
+    assert cases_missing(routes, FULL_PAGES) == set()
+    assert cases_missing(routes - NEVER_EMPTY, EMPTY_PAGES) == set()
+    assert cases_missing(routes - NEVER_WRONG, [path for path, _ in ERROR_PAGES]) == set()
+    assert routes >= NEVER_EMPTY | NEVER_WRONG
+
+
+def fits(page) -> None:
+    """Nothing stands out of the window but in what scrolls."""
+    wide = page.evaluate(
+        "[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, .skip') && "
+        "e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120))"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), wide[:3]
+
+
 def looked_at(page, path: str, status: int) -> None:
     """The page in light and dark, on a desk and on a phone."""
     answer = page.goto(path)
@@ -125,28 +186,25 @@ def looked_at(page, path: str, status: int) -> None:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate(AUDIT) == [], scheme
+    fits(page)
     page.set_viewport_size(PHONE)
-    wide = page.evaluate(
-        "[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, .skip') && "
-        "e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120))"
-    )
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), wide[:3]
+    fits(page)
     page.set_viewport_size(DESK)
 
 
 @pytest.mark.parametrize("path", FULL_PAGES)
 def test_a_filled_page(page, path: str) -> None:
-    looked_at(page, f"{path}{'&' if '?' in path else '?'}portal={FILLED}", 200)
+    looked_at(page, of_portal(path, FILLED), 200)
 
 
 @pytest.mark.parametrize("path", EMPTY_PAGES)
 def test_an_empty_page(page, path: str) -> None:
-    looked_at(page, f"{path}?portal={EMPTY}", 200)
+    looked_at(page, of_portal(path, EMPTY), 200)
 
 
 @pytest.mark.parametrize(("path", "status"), ERROR_PAGES)
 def test_an_error(page, path: str, status: int) -> None:
-    looked_at(page, f"{path}{'&' if '?' in path else '?'}portal={FILLED}", status)
+    looked_at(page, of_portal(path, FILLED), status)
 
 
 def test_every_page_is_told_in_both_languages(page) -> None:
@@ -211,3 +269,39 @@ def test_a_parked_card_is_tried_again_from_today(page) -> None:
         page.click(f"{parked} button")
     assert page.url.endswith("/?portal=1")
     assert page.locator(f"{parked} button").count() == 0
+
+
+def test_an_absence_is_noted_and_withdrawn(page) -> None:
+    page.goto("/team?portal=1")
+    page.select_option("select[name=user]", "21")
+    page.fill("input[name=starts]", "2031-03-03")
+    page.fill("input[name=ends]", "2031-03-05")
+    page.fill("input[name=note]", "отпуск")
+    page.click("form[action='/team/absences'] button")
+    row = page.locator("[aria-labelledby=absences] tbody tr", has_text="отпуск")
+    assert "Анна Смирнова" in row.inner_text()
+    assert "03.03.2031\t05.03.2031" in row.inner_text()
+    assert page.evaluate(AUDIT) == []
+    row.locator("button").click()
+    assert page.locator("[aria-labelledby=absences] tbody tr", has_text="отпуск").count() == 0
+
+
+def test_an_absence_without_a_day_says_what_is_missing(page) -> None:
+    page.goto("/team?portal=1")
+    page.select_option("select[name=user]", "21")
+    page.fill("input[name=note]", "болеет")
+    page.click("form[action='/team/absences'] button")
+    assert page.locator("[role=alert]").count() == 1
+    assert page.input_value("input[name=note]") == "болеет"
+    assert page.evaluate(AUDIT) == []
+
+
+def test_a_second_look_is_answered(page) -> None:
+    page.goto("/second-looks?portal=1")
+    looks = page.locator("section[aria-labelledby^=look-]")
+    assert looks.count() == 1
+    page.fill("input[name=why]", "Не наш профиль")
+    page.click("button[value=right]")
+    assert looks.count() == 0
+    assert page.locator("[role=status]").count() == 1
+    assert page.evaluate(AUDIT) == []

@@ -92,6 +92,7 @@ async def furnish(database: Database, settings: Settings) -> None:
                 application_tokens=[SecretStr(TOKEN + domain)],
                 member_id=member,
             )
+        await portals.learned(session, FILLED, time_zone="+0300")
         await portals.set_trouble(session, FILLED, "The plan ended [PAYMENT_REQUIRED]", now=now)
         team = {21: Person(user_id=21, name="Анна Смирнова")}
         await people.keep(session, FILLED, Team(people=team), read_at=now)

@@ -1,6 +1,7 @@
 """`/team`: who works, who is away, whose turn it is; absences and digests are set here. The API's own functions."""
 
 import re
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Form, Path, Request
@@ -116,7 +117,10 @@ async def _page(
         people=people,
         departments={one.id: one.name for one in departments.items},
         pools=[await pool_state(web, id=cast("Any", one.id), portal=where) for one in known],
-        absences=(await list_absences(web, portal=where)).items,
+        absences=[
+            (one, _day(one.starts_at, frame.zone), _day(one.ends_at, frame.zone, last=True))
+            for one in (await list_absences(web, portal=where)).items
+        ],
         digests=[
             (one, caller.may("admin") or caller.person == (where, one.user))
             for one in await list_digests(web, portal=where)
@@ -124,3 +128,11 @@ async def _page(
         typed=typed,
         wrong=frame.texts.say(problem.said) if problem else "",
     )
+
+
+def _day(at: datetime, zone: tzinfo, *, last: bool = False) -> date | datetime:
+    """A midnight of the portal's clock as a day, as it was typed: the one that begins, or the `last` one before it."""
+    local = at.astimezone(zone)
+    if local.time() != time():
+        return at
+    return local.date() - timedelta(days=1) if last else local.date()
