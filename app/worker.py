@@ -120,7 +120,7 @@ async def run_worker(
             group.create_task(_every(rhythm.rejudging, "rejudging", lambda: _rejudge(database)))
             group.create_task(_every(rhythm.second_looks, "second looks", looks.step))
             if settings.mode == "live":
-                group.create_task(_every(rhythm.segments, "segments", SegmentRound(database, _now).step))
+                group.create_task(_every(rhythm.segments, "segments", SegmentRound(database, now).step))
             if settings.mode == "live" and settings.digest_at is not None:
                 digests = Digests(database, connections, settings.digest_at, settings.public_url, now)
                 group.create_task(_every(rhythm.digests, "digests", digests.step))

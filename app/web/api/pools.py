@@ -1,5 +1,7 @@
 """`/api/v1/pools`: who shares out which cards, and how many each one had."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -108,10 +110,8 @@ async def pool_state(web: Web, *, id: PoolId, portal: WhichPortal = None) -> Poo
     """One pool: who had how many shares, what is given back, who is barred now, who is next."""
     async with web.database.reading() as session:
         where = await portal_asked(session, portal)
-        try:
+        with _told_plainly():
             kept = await pools.get(session, where.id, id)
-        except PoolUnknown as error:
-            raise _unknown(error) from error
         return await _state(session, kept, web.clock())
 
 
@@ -122,10 +122,8 @@ async def add_pool(web: Web, caller: AsAdmin, wanted: NewPool, *, portal: WhichP
     async with web.database.writing() as session:
         where = await portal_asked(session, portal)
         await _check(session, where, entity, wanted)
-        try:
+        with _told_plainly():
             made = await pools.add(session, where.id, entity, wanted.wanted, by=caller.name, at=web.clock())
-        except PoolNameTaken as error:
-            raise _taken(error) from error
     return _line(made)
 
 
@@ -141,14 +139,10 @@ async def change_pool(
     """Set the pool anew; turns go on. With other cards to take, it takes only those made from now on."""
     async with web.database.writing() as session:
         where = await portal_asked(session, portal)
-        try:
+        with _told_plainly():
             known = await pools.get(session, where.id, id)
             await _check(session, where, Entity(known.entity_type_id), wanted)
             changed = await pools.change(session, where.id, id, wanted.wanted, by=caller.name, at=web.clock())
-        except PoolUnknown as error:
-            raise _unknown(error) from error
-        except PoolNameTaken as error:
-            raise _taken(error) from error
     return _line(changed)
 
 
@@ -163,10 +157,8 @@ async def close_pool(
     """Share out nothing more by this pool; cards stay with whom they are."""
     async with web.database.writing() as session:
         where = await portal_asked(session, portal)
-        try:
+        with _told_plainly():
             closed = await pools.close(session, where.id, id, by=caller.name, at=web.clock())
-        except PoolUnknown as error:
-            raise _unknown(error) from error
     return _line(closed)
 
 
@@ -229,9 +221,12 @@ def _line(kept: KeptPool) -> PoolLine:
     )
 
 
-def _unknown(error: PoolUnknown) -> WebProblem:
-    return WebProblem(404, "pool_unknown", error.said, path="id")
-
-
-def _taken(error: PoolNameTaken) -> WebProblem:
-    return WebProblem(409, "name_taken", error.said, path="body.name")
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Errors of the store as answers of the API."""
+    try:
+        yield
+    except PoolUnknown as error:
+        raise WebProblem(404, "pool_unknown", error.said, path="id") from error
+    except PoolNameTaken as error:
+        raise WebProblem(409, "name_taken", error.said, path="body.name") from error
