@@ -141,7 +141,7 @@ def _known(row: Any) -> KnownCard:
         card_id=row["card"],
         created_at=row["created_at"],
         lead_id=row["lead_id"],
-        owners=tuple(Owned(_moment(since), user) for since, user in row["owners"] or ()),
+        owners=tuple(Owned(_second(since), user) for since, user in row["owners"] or ()),
         contacts=tuple(contact for listed in row["contacts"] or () if (contact := _contact(listed)) is not None),
         hops=tuple(Hop(_moment(at), bool(final)) for at, final in row["hops"] or ()),
         closed_at=row["closed_at"],
@@ -177,6 +177,12 @@ def _contact(listed: Sequence[Any]) -> Contact | None:
 
 def _moment(told: str) -> datetime:
     return datetime.fromisoformat(told)
+
+
+def _second(told: str) -> datetime:
+    """What tells two changes of one second apart is their order; as working time, a microsecond too many at the end of
+    a day would be the next morning."""
+    return _moment(told).replace(microsecond=0)
 
 
 def _perhaps(told: str | None) -> datetime | None:

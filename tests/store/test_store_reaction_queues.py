@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 
 from app.domain.activity_kind import Activity, ActivityKind
 from app.domain.ruleset import DEFAULT
-from app.pipeline.recomputing import OfRun, place_of, recompute
+from app.pipeline.recomputing import OfRun, place_of, recompute, rounds_of
 from app.store import activities, card_origins, cards, contact_hints, owner_changes, runs, stale_reactions, timers
 from app.store.card_origins import Origin
 from app.store.cards import CardKey
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 8, 21, 9, 0, tzinfo=UTC)
 LEAD = 1
 MINUTE = timedelta(minutes=1)
+TWENTY = replace(DEFAULT.targets, other=20, warn=False)
 TALKED = Activity(
     activity_id=1,
     kind=ActivityKind.MEETING,
@@ -196,9 +197,22 @@ async def test_to_work_a_card_out_costs_the_same_whatever_the_history_of_others(
     assert rows < 100, "of two thousand cards with an activity each"
 
 
-# --- the timer of a clock
+async def test_two_owners_of_one_second_cost_no_clock_a_moment(database: Database, portal_id: int) -> None:
+    """The form had the lead for no time at all: an allowance that ends with the day does not end the next morning."""
+    card, six = CardKey(portal_id, LEAD, 7), datetime(2026, 8, 21, 15, 0, tzinfo=UTC)
+    arrived = six - 20 * MINUTE
+    async with database.writing() as session:
+        await card_origins.note(session, portal_id, LEAD, [Origin(7, arrived, None)])
+        for user, seen_at in ((5, arrived), (12, arrived + timedelta(seconds=1))):
+            await owner_changes.note(session, portal_id, LEAD, [SeenOwner(7, user, arrived, seen_at)])
+        place = await place_of(session, portal_id, live=True, now=arrived, targets=TWENTY)
+        kept = (await gather(session, portal_id, [card]))[card]
+    assert [one.user for one in kept.request.card.owners] == [5, 12]
+    (one,) = rounds_of(card, kept, place, now=arrived)
+    assert [(stretch.user, stretch.since, stretch.due_at) for stretch in one.reaction.stretches] == [(12, arrived, six)]
 
-TWENTY = replace(DEFAULT.targets, other=20, warn=False)
+
+# --- the timer of a clock
 
 
 async def _fired(database: Database, *, now: datetime) -> list[datetime]:

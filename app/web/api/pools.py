@@ -1,6 +1,6 @@
 """`/api/v1/pools`: who shares out which cards, and how many each one had."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -222,7 +222,7 @@ def _line(kept: KeptPool) -> PoolLine:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def _told_plainly() -> Generator[None]:
     """Errors of the store as answers of the API."""
     try:
         yield
