@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -83,7 +83,7 @@ async def measure(options: argparse.Namespace) -> int:
     for size in sizes:
         with _directory(options.data, size) as directory:
             directory.mkdir(parents=True, exist_ok=True)
-            found.append(await _at(Spread(size), directory))
+            found.append(await _at(Spread(size), directory, widest=not options.no_widest))
     return _told(sizes, found, load_before)
 
 
@@ -96,7 +96,7 @@ def _directory(kept: Path | None, leads: int) -> Iterator[Path]:
         yield Path(directory) / "data"
 
 
-async def _at(spread: Spread, directory: Path) -> Mapping[str, Measured]:
+async def _at(spread: Spread, directory: Path, *, widest: bool) -> Mapping[str, Measured]:
     """All reports on a portal of this size, in a database of its own."""
     keys = {"secret_key": SecretStr(_KEY), "admin_token": SecretStr(_TOKEN)}
     settings = load_settings(_env_file=None, data_dir=directory).model_copy(update=keys)
@@ -104,7 +104,7 @@ async def _at(spread: Spread, directory: Path) -> Mapping[str, Measured]:
         await migrate(database)
         portal_id = await _loaded(database, spread)
         before = busy()
-        found = {name: await _ask(database, portal_id, one) for name, one in REPORTS.items()}
+        found = {name: await _ask(database, portal_id, one, widest=widest) for name, one in REPORTS.items()}
         found["cards behind a number"] = await _rounds(database, lambda asked: _open(asked, portal_id))
         async with _browser(settings, database) as browser:
             for name, address in _PAGES.items():
@@ -149,7 +149,7 @@ async def _portal(database: Database) -> int:
     return portal.id
 
 
-async def _ask(database: Database, portal_id: int, report: Report) -> Measured:
+async def _ask(database: Database, portal_id: int, report: Report, *, widest: bool) -> Measured:
     last = (NOW + timedelta(hours=3)).date()
 
     def asking(wanted: Filter) -> Ask:
@@ -162,9 +162,10 @@ async def _ask(database: Database, portal_id: int, report: Report) -> Measured:
 
     since, until = period(report, ReportQuery(), last)
     found = await _rounds(database, asking(Filter(since=since, until=until)))
+    if not widest:
+        return found
     everything = asking(Filter(since=last - timedelta(days=365 * YEARS), until=last))
-    widest = await _rounds(database, everything, rounds=2)
-    return Measured(found.rounds, found.rows, min(widest.rounds))
+    return replace(found, widest=min((await _rounds(database, everything, rounds=2)).rounds))
 
 
 async def _open(asked: Database, portal_id: int) -> int:
@@ -261,4 +262,5 @@ if __name__ == "__main__":
     arguments.add_argument("--leads", type=int, default=LEADS)
     arguments.add_argument("--data", type=Path, help="load below this directory, and keep what is loaded")
     arguments.add_argument("--no-growth", action="store_true", help="only the full size")
+    arguments.add_argument("--no-widest", action="store_true", help="only each report's own period")
     sys.exit(asyncio.run(measure(arguments.parse_args())))

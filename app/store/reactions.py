@@ -322,7 +322,8 @@ async def waiting(
     where: list[ColumnElement[bool]] = [
         ReactionRow.portal_id == portal_id,
         ReactionRow.deal_id.is_(None),
-        ReactionRow.running.is_(True),
+        # Not "is true": only as it stands in the condition of the index does the planner know it.
+        ReactionRow.running,
         _at_work(portal_id),
     ]
     if holders is not None:
