@@ -323,7 +323,7 @@ async def waiting(
         ReactionRow.portal_id == portal_id,
         ReactionRow.deal_id.is_(None),
         # Not "is true": only as it stands in the condition of the index does the planner know it.
-        ReactionRow.running,
+        ReactionRow.running.expression,
         _at_work(portal_id),
     ]
     if holders is not None:
