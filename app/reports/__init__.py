@@ -1,8 +1,8 @@
 """The read side: one file, one report. A report is asked with a session and answers with plain data.
 
 Reports import the store, the domain and what they have in common (`report` their shape, `scope` the question, `grouped`
-and `relations` how most of them count), never each other and never HTTP. A new one is a file with a REPORT, and a line
-in REPORTS.
+and `relations` how most of them count, `touched` what stands behind counted touches), never each other and never HTTP.
+A new one is a file with a REPORT, and a line in REPORTS.
 """
 
 from collections.abc import Mapping

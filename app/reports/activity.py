@@ -4,16 +4,17 @@ Told from sums by days (`app/store/touches.py`): a year of a large portal is a f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import text
 
 from app.domain.messages import Message, message
-from app.reports.report import Chart, Column, Kind, Report, Row, Table, Told, Value, opens_nothing
+from app.reports.report import Chart, Column, FoundCards, Kind, NoSuchNumber, Number, Report, Row, Table, Told, Value
 from app.reports.scope import Scope
 from app.reports.sources import missing_said, sources_kept
+from app.reports.touched import Touched, open_touched
 from app.store.database import ReadSession
 from app.store.touches import REACHING
 
@@ -160,15 +161,20 @@ def _columns() -> tuple[Column, ...]:
     made: list[Column] = []
     money: Kind = "money"
     for kind, (name, title) in KINDS.items():
-        made.append(Column(name, title))
+        made.append(Column(name, title, cards=True))
         if kind in _WITH_MONEY:
-            made.append(Column(f"{name}_amount", _WITH_MONEY[kind], money))
+            made.append(Column(f"{name}_amount", _WITH_MONEY[kind], money, cards=True))
         if kind == "call_unknown":
             made.append(Column("talk_seconds", message("Talk time"), "seconds"))
     return tuple(made)
 
 
 _COLUMNS: Final = _columns()
+_OPENED: Final[Mapping[str, Touched]] = {
+    **{name: Touched(kinds=(kind,)) for kind, (name, _) in KINDS.items()},
+    **{f"{KINDS[kind][0]}_amount": Touched(kinds=(kind,), amount=True) for kind in _WITH_MONEY},
+}
+"""By column, the touches that it counts."""
 
 
 async def tell(session: ReadSession, scope: Scope) -> Told:
@@ -193,6 +199,22 @@ async def tell(session: ReadSession, scope: Scope) -> Told:
         tuple(Row(str(one.company_id), _client(one), cells_of(one.figures)) for one in clients),
     )
     return Told((managers, touched), notes=missing_said(await sources_kept(session, scope)))
+
+
+async def _open(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    touched = _OPENED.get(number.column)
+    match number:
+        case Number("managers", _, None):
+            whose: dict[str, int] = {}
+        case Number("managers", _, ""):
+            whose = {"user": NOBODY}
+        case Number("managers" | "clients" as table, _, str(row)) if row.isdecimal():
+            whose = {"user" if table == "managers" else "company": int(row)}
+        case _:
+            raise NoSuchNumber(str(number))
+    if touched is None:
+        raise NoSuchNumber(str(number))
+    return await open_touched(session, scope, replace(touched, **whose), limit, offset)
 
 
 def _client(one: OfClient) -> str | Message:
@@ -220,7 +242,7 @@ REPORT: Final = Report(
         "Money in RUB, as far as amounts and rates are known."
     ),
     tell=tell,
-    open=opens_nothing,
+    open=_open,
     filters=frozenset({"period", "manager", "department", "pool"}),
     days=30,
 )

@@ -198,22 +198,7 @@ class Grouped:
             SELECT DISTINCT ON (entity_type_id, card_id) entity_type_id, card_id, responsible, amount, at
             FROM ({self._base(scope)}) AS counted WHERE ({cards}) AND {of_row} ORDER BY entity_type_id, card_id, at
         """  # noqa: S608 - constants
-        values = self._values(scope) | {"row": number.row, "limit": limit, "offset": offset}
-        statement = text(f"""
-            SELECT behind.*, coalesce(card.title, company.title) AS title
-            FROM ({behind}) AS behind LEFT JOIN cards AS card
-                ON card.portal_id = :portal AND card.entity_type_id = behind.entity_type_id
-                AND card.card_id = behind.card_id
-            LEFT JOIN companies AS company ON company.portal_id = :portal AND behind.entity_type_id = 4
-                AND company.company_id = behind.card_id
-            ORDER BY behind.card_id DESC, behind.entity_type_id LIMIT :limit OFFSET :offset
-        """)  # noqa: S608 - constants
-        rows = (await session.execute(statement, values)).all()
-        found = [
-            FoundCard(row.entity_type_id, row.card_id, row.title, row.responsible, row.amount, row.at) for row in rows
-        ]
-        total = await session.scalar(text(f"SELECT count(*) FROM ({behind}) AS behind"), values)  # noqa: S608
-        return FoundCards(tuple(found), total or 0)
+        return await cards_behind(session, behind, self._values(scope) | {"row": number.row}, limit, offset)
 
     def _base(self, scope: Scope) -> str:
         values = scope.values
@@ -238,6 +223,37 @@ class Grouped:
         cells = self._cells(row)
         summed = {one.column.name: cells[one.column.name] for one in self.measures if one.sums}
         return Row(NOT_KNOWN, message("Total"), summed)
+
+
+async def cards_behind(
+    session: ReadSession, behind: str, values: Mapping[str, Any], limit: int, offset: int
+) -> FoundCards:
+    """A page of the cards that the SELECT `behind` gives, and how many there are; see `page_of`."""
+    found = await page_of(session, behind, values, limit, offset)
+    total = await session.scalar(text(f"SELECT count(*) FROM ({behind}) AS behind"), values)  # noqa: S608
+    return FoundCards(found, total or 0)
+
+
+async def page_of(
+    session: ReadSession, behind: str, values: Mapping[str, Any], limit: int, offset: int
+) -> tuple[FoundCard, ...]:
+    """A page of the cards that the SELECT `behind` gives, each once, with their titles; the newest first by their ids.
+
+    It gives `entity_type_id`, `card_id`, `responsible`, `amount` and `at`, and may bind `:portal` and the `values`.
+    """
+    statement = text(f"""
+        SELECT behind.*, coalesce(card.title, company.title) AS title
+        FROM ({behind}) AS behind LEFT JOIN cards AS card
+            ON card.portal_id = :portal AND card.entity_type_id = behind.entity_type_id
+            AND card.card_id = behind.card_id
+        LEFT JOIN companies AS company ON company.portal_id = :portal AND behind.entity_type_id = 4
+            AND company.company_id = behind.card_id
+        ORDER BY behind.card_id DESC, behind.entity_type_id LIMIT :limit OFFSET :offset
+    """)  # noqa: S608 - constants
+    rows = (await session.execute(statement, {**values, "limit": limit, "offset": offset})).all()
+    return tuple(
+        FoundCard(row.entity_type_id, row.card_id, row.title, row.responsible, row.amount, row.at) for row in rows
+    )
 
 
 Notes = Callable[[Scope], tuple[Message, ...]]

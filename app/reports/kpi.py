@@ -3,7 +3,7 @@
 What is paid for what is reckoned in `domain/kpi.py`; here are the facts: a counted table for each indicator.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from app.reports.report import (
 )
 from app.reports.scope import Scope
 from app.reports.sources import SourceKept, missing_said, sources_kept
+from app.reports.touched import Touched, open_touched, worth
 from app.store import histories
 from app.store.database import ReadSession
 from app.store.touches import REACHING
@@ -148,9 +149,12 @@ _OF_FIGURE: Final[Mapping[KpiFigure, Grouped]] = {
     "calls": _figure(
         "calls",
         _DAYS,
-        Measure(Column("fact", message("Calls")), "sum(count) FILTER (WHERE kind IN ('call_out', 'call_in'))"),
+        Measure(
+            Column("fact", message("Calls"), cards=True),
+            "coalesce(sum(count) FILTER (WHERE kind IN ('call_out', 'call_in')), 0)",
+        ),
     ),
-    "points": _figure("points", _DAYS, Measure(Column("fact", message("Points"), "number"), _POINTS)),
+    "points": _figure("points", _DAYS, Measure(Column("fact", message("Points"), "number", cards=True), _POINTS)),
     "checklist": _figure(
         "checklist",
         DEALS,
@@ -181,6 +185,11 @@ _OF_BREACH: Final[Mapping[KpiBreach, Grouped]] = {
         known=(Known(message("Won deals judged by the rules"), "declined IS NOT NULL", WON),),
     ),
 }
+_TOUCHES: Final[Mapping[str, Callable[[Scope], tuple[str, ...]]]] = {
+    "calls": lambda _: ("call_out", "call_in"),
+    "points": lambda scope: worth(scope.rules.activity),
+}
+"""Figures that count touches, and of which kinds."""
 _PENALTIES: Final = "penalties"
 _SHEET: Final = (
     Column("fixed", message("Fixed part"), "money"),
@@ -296,6 +305,9 @@ def _penalties(scope: Scope, breaches: Mapping[KpiBreach, ByPerson], sheets: Map
 
 
 async def _open(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    if number.column == "fact" and number.row and number.row.isdecimal() and number.table in _TOUCHES:
+        kinds = _TOUCHES[number.table](scope)
+        return await open_touched(session, scope, Touched(kinds=kinds, user=int(number.row)), limit, offset)
     named: Mapping[str, Grouped] = {**_OF_FIGURE}
     of_breach: Mapping[str, Grouped] = {**_OF_BREACH}
     table = of_breach.get(number.column) if number.table == _PENALTIES else named.get(number.table)

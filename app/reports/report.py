@@ -112,10 +112,14 @@ class FoundCard:
 
 @dataclass(frozen=True, slots=True)
 class FoundCards:
-    """One page of cards, the newest first by their ids, and how many there are in all."""
+    """One page of cards, the newest first by their ids, and how many there are in all.
+
+    `notes`: where the number does not count cards, what it counts and how the cards belong to it.
+    """
 
     cards: tuple[FoundCard, ...]
     total: int
+    notes: tuple[Message, ...] = ()
 
 
 class NoSuchNumber(LookupError):  # noqa: N818 - what was asked for, not a fault

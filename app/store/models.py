@@ -1174,6 +1174,7 @@ class TouchRow(Base):
     __table_args__ = (
         one_of("kind", TOUCH_KINDS),
         Index("ix_touches_company", "portal_id", "company_id", "at"),
+        Index("ix_touches_day", "portal_id", "kind", "day", "user_id", postgresql_where=text("main")),
         {"comment": "Each thing that counts, once for each company it belongs to: what, when, who."},
     )
 

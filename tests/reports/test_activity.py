@@ -1,13 +1,17 @@
 """Figures of activity and the rating of clients, against plain loops over everything that counts."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
+from app.domain.messages import in_english
 from app.domain.minimum import months_before
-from app.reports import activity, activity_rating
+from app.domain.ruleset import DEFAULT, Indicator, Kpi
+from app.reports import activity, activity_rating, kpi
+from app.reports.report import NoSuchNumber, Number
 from app.reports.scope import Filter, Scope, scope_of
 from app.store import card_figures, companies
 from app.store.companies import Company
@@ -27,6 +31,7 @@ pytestmark = pytest.mark.anyio
 
 DAY = (NOW + AHEAD).date()
 SINCE, UNTIL = DAY + timedelta(days=20), DAY + timedelta(days=60)
+PAID = {"quote": "quotes", "invoice": "invoices", "payment": "payments", "sale": "sales"}
 POINTS = {"call_out": 1, "call_in": 1, "letter_out": 1, "chat": 1, "meeting": 3, "quote": 2, "invoice": 2}
 
 
@@ -106,6 +111,95 @@ async def test_figures_by_manager_and_by_client_are_those_of_a_plain_count(datab
     assert of_one == {
         user: figures([one for one in of_42 if one["user"] == user]) for user in {o["user"] for o in of_42}
     }
+
+
+def cards_of(things, company: int | None = None) -> set[tuple[int, int]]:
+    """The leads and deals that things belong to, of one client only his; a company where there are none."""
+    found: set[tuple[int, int]] = set()
+    for one in things:
+        of = {card for card, whose in one["cards"].items() if company in (None, whose)}
+        found |= {card for card in of if card[0] != 4} or of
+    return found
+
+
+@pytest.mark.parametrize("manager", [None, 12])
+async def test_each_number_of_activity_opens_to_the_cards_behind_what_it_counts(database, manager) -> None:
+    portal = await lived(database)
+    things = [
+        one for one in await everything(database, portal)
+        if SINCE <= one["day"] <= UNTIL and manager in (None, one["user"])
+    ]  # fmt: skip
+    columns = {name: (kind, False) for kind, (name, _) in activity.KINDS.items()}
+    columns |= {f"{called}_amount": (kind, True) for kind, called in PAID.items()}
+    opened, types, bare = 0, set(), 0
+    async with database.reading() as session:
+        scope = await asked(session, portal, manager=manager)
+        managers, clients = (await activity.tell(session, scope)).tables
+        assert {one.name for one in managers.columns if one.cards} == set(columns)
+        assert [one.name for one in managers.columns if not one.cards] == ["talk_seconds"]
+        assert managers.totals is not None
+        rows = [(managers, row, row.key) for row in managers.rows] + [(clients, row, row.key) for row in clients.rows]
+        for table, row, key in [*rows, (managers, managers.totals, None)]:
+            for name, (kind, money) in columns.items():
+                of = [one for one in things if one["kind"] == kind and not (money and one["amount"] is None)]
+                company = None
+                if table is clients:
+                    company = int(row.key)
+                    of = [one for one in of if company in one["companies"]]
+                elif key is not None:
+                    of = [one for one in of if one["user"] == int(row.key or 0)]
+                number = Number(table.name, name, key)
+                found = await activity.REPORT.open(session, scope, number, 1000, 0)
+                cards = {(one.entity_type_id, one.card_id) for one in found.cards}
+                assert (cards, found.total, len(found.cards)) == (cards_of(of, company), len(cards), len(cards)), number
+                assert money or row.cells[name] == len(of)
+                said = [in_english(one) for one in found.notes]
+                without = sum(not one["cards"] for one in of)
+                assert said[0].startswith(f"Behind the number are actions: {len(of)}. The cards that they belong to:")
+                assert said[1:] == ([f"Actions that belong to no card: {without}."] if without else [])
+                opened, types, bare = opened + 1, types | {code for code, _ in cards}, bare + without
+        page = await activity.REPORT.open(session, scope, Number("managers", "letters_out"), 2, 1)
+        every = await activity.REPORT.open(session, scope, Number("managers", "letters_out"), 1000, 0)
+        assert (page.cards, page.total) == (every.cards[1:3], every.total)
+        for wrong in (
+            Number("managers", "talk_seconds"),
+            Number("clients", "meetings"),
+            Number("clients", "chats", "x"),
+        ):
+            with pytest.raises(NoSuchNumber):
+                await activity.REPORT.open(session, scope, wrong, 10, 0)
+    assert opened > 100
+    assert types == {2, 4}
+    assert bare or manager is not None, "a call with no card"
+
+
+@pytest.mark.parametrize("manager", [None, 12])
+async def test_calls_and_points_of_the_kpi_sheet_open_to_the_cards_behind_them(database, manager) -> None:
+    portal = await lived(database)
+    things = [one for one in await everything(database, portal) if SINCE <= one["day"] <= UNTIL]
+    # What the rules give nothing for is not behind the points.
+    given = {**POINTS, "letter_out": 0, "meeting": 7}
+    wanted = {
+        "calls": {"call_out": 1, "call_in": 1},
+        "points": {kind: points for kind, points in given.items() if points},
+    }
+    indicators = tuple(Indicator(name, 50, Decimal(1)) for name in ("calls", "points"))
+    async with database.reading() as session:
+        scope = await asked(session, portal, manager=manager)
+        points = replace(DEFAULT.activity, letter=0, meeting=7)
+        scope = replace(scope, rules=replace(DEFAULT, kpi=Kpi(indicators=indicators), activity=points))
+        tables = {table.name: table for table in (await kpi.REPORT.tell(session, scope)).tables}
+        for name, kinds in wanted.items():
+            assert tables[name].rows
+            for row in tables[name].rows:
+                of = [one for one in things if one["kind"] in kinds and one["user"] == int(row.key)]
+                found = await kpi.REPORT.open(session, scope, Number(name, "fact", row.key), 1000, 0)
+                assert {(one.entity_type_id, one.card_id) for one in found.cards} == cards_of(of)
+                assert found.total == len(found.cards)
+                assert row.cells["fact"] == sum(kinds[one["kind"]] for one in of)
+                assert in_english(found.notes[0]).startswith(f"Behind the number are actions: {len(of)}.")
+            with pytest.raises(NoSuchNumber):
+                await kpi.REPORT.open(session, scope, Number(name, "fact"), 10, 0)
 
 
 @pytest.mark.parametrize("manager", [None, 12])

@@ -126,14 +126,19 @@ class Plain:
         for one in self.tables["deal_figures"]:
             if one["ending"] == "won" and not one["deleted"] and one["closed_on"]:
                 at = calendar.starts(one["closed_on"], AHEAD)
-                self.add("sale", at, one["responsible"], {(4, one["company_id"])}, amount=one["amount"])
+                of, deal = {(4, one["company_id"])}, {(2, one["card_id"])}
+                self.add("sale", at, one["responsible"], of, amount=one["amount"], cards=deal)
         return self.things
 
-    def add(self, kind: str, at: datetime | None, user: int | None, of, talk: int = 0, amount=None) -> None:
+    def add(self, kind: str, at: datetime | None, user: int | None, of, talk: int = 0, amount=None, cards=None) -> None:
         if at is not None:
             found = {number if code == 4 else self.company.get((code, number)) for code, number in of}
             told = {"kind": kind, "at": at, "day": calendar.day_of(at, AHEAD), "user": user or 0}
-            self.things.append({**told, "companies": found - {None}, "talk": talk, "amount": amount})
+            # Leads, deals and companies that it belongs to, with the company of each.
+            bound = {(code, number) for code, number in cards or of if code in (1, 2, 4) and number}
+            whose = {one: one[1] if one[0] == 4 else self.company.get(one) for one in bound}
+            sums = {"companies": found - {None}, "talk": talk, "amount": amount}
+            self.things.append({**told, **sums, "cards": whose})
 
     def call(self, number: int, group: list[dict[str, Any]]) -> None:
         talked = [one for one in group if (one["talk_seconds"] or 0) > 0]
@@ -161,9 +166,9 @@ class Plain:
     def paper(self, kind: str, one: dict[str, Any]) -> None:
         parents = [(code, one[name]) for code, name in ((4, "company_id"), (2, "deal_id"), (1, "lead_id")) if one[name]]
         of = set(parents[:1])
-        self.add(kind, one["created_at"], one["made_by_id"], of, amount=one["amount"])
+        self.add(kind, one["created_at"], one["made_by_id"], of, amount=one["amount"], cards=parents)
         if kind == "invoice":
-            self.add("payment", one["succeeded_at"], one["made_by_id"], of, amount=one["amount"])
+            self.add("payment", one["succeeded_at"], one["made_by_id"], of, amount=one["amount"], cards=parents)
 
 
 async def everything(database: Database, portal: int) -> list[dict[str, Any]]:

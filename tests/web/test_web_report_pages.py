@@ -33,7 +33,7 @@ async def opened(_session, _scope, number, limit, _offset) -> FoundCards:
     if number.column != "leads":
         raise NoSuchNumber(str(number))
     cards = (FoundCard(1, 7, "Boiler", 21, None, date(2026, 11, 20)), FoundCard(2, 8, None, None, Decimal(900), None))
-    return FoundCards(cards[:limit], 2)
+    return FoundCards(cards[:limit], 2, (message("{calls} calls", calls=12),))
 
 
 SAMPLE = Report(
@@ -70,6 +70,9 @@ async def test_a_report_of_the_common_shape_is_shown_without_a_line_of_its_own(r
     assert "Boiler" in cards
     assert 'href="/cards/deal/8' in cards
     assert "900 RUB" in cards
+    assert '<p class="note">12 calls</p>' in cards
+    token = {"Authorization": f"Bearer {ADMIN}"}
+    assert (await reader.get(f"/api/v1{address}", headers=token)).json()["notes"] == ["12 calls"]
 
 
 async def test_fields_left_empty_ask_nothing_and_wrong_ones_are_told(reader: httpx.AsyncClient) -> None:

@@ -212,7 +212,7 @@ async def test_a_viewer_reckons_and_reads_clients_and_the_ledger_is_for_heads(
     }
 
 
-MACHINERY = {"report", "scope", "grouped", "relations", "sources"}
+MACHINERY = {"report", "scope", "grouped", "relations", "sources", "touched"}
 
 
 async def test_every_report_file_is_listed_and_tells_its_definition(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -242,7 +242,7 @@ async def test_every_report_answers_in_the_common_shape_and_each_number_opens_to
                 which |= {} if row is table["totals"] else {"row": row["key"]}
                 behind = await ask(client, f"/reports/{name}/cards", **PERIOD, **which)
                 assert len(behind["items"]) == min(behind["total"], 50)
-                if column["kind"] == "count":
+                if column["kind"] == "count" and not behind["notes"]:
                     assert behind["total"] == row["cells"][column["name"]], which
 
 

@@ -129,6 +129,7 @@ class CardsBehind(BaseModel):
 
     items: list[CardBehind]
     total: int
+    notes: list[str] = Field(description="Where the number does not count cards: what it counts.")
     limit: int
     offset: int
 
@@ -206,6 +207,7 @@ async def ask_report(web: Web, request: Request, caller: AsViewer, name: str, as
 @router.get("/{name}/cards")
 async def open_number(
     web: Web,
+    request: Request,
     caller: AsViewer,
     name: str,
     asked: AskedOfReport,
@@ -225,7 +227,9 @@ async def open_number(
         about = await question(web, session, report, asked)
         found = await opened(session, about, Number(table, column, row), limit=limit, offset=offset)
     items = [card_behind(card, about.portal.domain) for card in found.cards]
-    return CardsBehind(items=items, total=found.total, limit=limit, offset=offset)
+    texts = catalogue(language_of(request))
+    notes = [texts.say(note) for note in found.notes]
+    return CardsBehind(items=items, total=found.total, notes=notes, limit=limit, offset=offset)
 
 
 def card_behind(card: FoundCard, domain: str) -> CardBehind:

@@ -174,6 +174,7 @@ async def number_page(
         about=about,
         cards=[(card, writer.figure(card.amount, "money").text) for card in cards],
         total=found.total,
+        notes=[writer.words(note) for note in found.notes],
         page=form.page,
         pages=max(1, -(-found.total // _PER_PAGE)),
     )
