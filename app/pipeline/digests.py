@@ -5,7 +5,6 @@ card, so it goes out beside the flow of cards (ADR 9): its row is claimed and co
 kept with what was said or why it was refused.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -17,7 +16,8 @@ from app.domain.digest import Due, Led, Pages, due, notice
 from app.pipeline.apply import UNTOLD, tell
 from app.pipeline.connections import Connections
 from app.pipeline.digest_figures import gather
-from app.store import calendar, digests, portals, team
+from app.pipeline.each_portal import each_portal
+from app.store import calendar, digests, team
 from app.store.database import Database, DatabaseAway
 from app.store.portals import Portal
 
@@ -37,18 +37,11 @@ class Digests:
 
     async def step(self) -> None:
         """Send what is due, to all portals side by side. Raises DatabaseAway."""
-        async with self.database.reading() as session:
-            known = await portals.list_portals(session, enabled_only=True)
-        await asyncio.gather(*(self._portal(portal) for portal in known))
+        await each_portal(self.database, self._portal, failed="digests were not looked through")
 
     async def _portal(self, portal: Portal) -> None:
-        try:
-            for user, leads, one in await self._due(portal):
-                await self._send(portal, user, leads, one)
-        except DatabaseAway:
-            raise
-        except Exception as error:  # noqa: BLE001 - one portal never holds back the others
-            _log.warning("digests were not looked through", portal=portal.id, error=_said(error))
+        for user, leads, one in await self._due(portal):
+            await self._send(portal, user, leads, one)
 
     async def _due(self, portal: Portal) -> list[tuple[int, Sequence[Led], Due]]:
         """Who is to be sent what now, without what was sent or is on its way."""

@@ -16,9 +16,10 @@ from app.domain.second_look import Drawn, Standing, answer_in_portal
 from app.domain.snapshot import Semantics
 from app.domain.verdict import Outcome
 from app.pipeline.connections import Connections
+from app.pipeline.each_portal import each_portal
 from app.pipeline.reads import every_row, number
-from app.store import calendar, portals, second_looks
-from app.store.database import Database, DatabaseAway
+from app.store import calendar, second_looks
+from app.store.database import Database
 from app.store.portals import Portal
 from app.store.second_looks import Asked
 
@@ -40,18 +41,12 @@ class SecondLooks:
 
     async def step(self) -> None:
         """Draw last week's leads where that was not done; look at the to-dos that wait. Raises DatabaseAway."""
-        async with self.database.reading() as session:
-            known = await portals.list_portals(session, enabled_only=True)
-        for portal in known:
-            if self.per_week:
-                await self._draw(portal)
-            try:
-                await self._read_answers(portal)
-            except DatabaseAway:
-                raise
-            except Exception as error:  # noqa: BLE001 - one portal never holds back the others
-                said = str(error) or type(error).__name__
-                _log.warning("answers to second looks were not read", portal=portal.id, error=said)
+        await each_portal(self.database, self._portal, failed="second looks were not looked after")
+
+    async def _portal(self, portal: Portal) -> None:
+        if self.per_week:
+            await self._draw(portal)
+        await self._read_answers(portal)
 
     async def _draw(self, portal: Portal) -> None:
         now = self.now()

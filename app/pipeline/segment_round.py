@@ -10,17 +10,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-import structlog
-
 from app.domain.ruleset import Ruleset
 from app.domain.snapshot import PortalDictionary
+from app.pipeline.each_portal import each_portal
 from app.pipeline.segmenting import bounds_digest
-from app.store import contact_turns, dictionary, past_deals, portals, segment_round, team
-from app.store.database import Database, DatabaseAway, WriteSession
+from app.store import contact_turns, dictionary, past_deals, segment_round, team
+from app.store.database import Database, WriteSession
 from app.store.portals import Portal
 from app.store.rules_in_force import rules_in_force
 
-_log = structlog.get_logger()
 _MORNING: Final = time(9)
 _NOON: Final = time(12)
 _SHORTEST: Final = timedelta(minutes=30)
@@ -62,16 +60,7 @@ class SegmentRound:
 
     async def step(self) -> None:
         """Wake who wants a look; give out what is left of today's contacts. Raises DatabaseAway."""
-        async with self.database.reading() as session:
-            known = await portals.list_portals(session, enabled_only=True)
-        for portal in known:
-            try:
-                await self._portal(portal)
-            except DatabaseAway:
-                raise
-            except Exception as error:  # noqa: BLE001 - one portal never holds back the others
-                said = str(error) or type(error).__name__
-                _log.warning("companies were not looked through", portal=portal.id, error=said)
+        await each_portal(self.database, self._portal, failed="companies were not looked through")
 
     async def _portal(self, portal: Portal) -> None:
         async with self.database.reading() as session:
