@@ -242,7 +242,7 @@ async def page_of(
     It gives `entity_type_id`, `card_id`, `responsible`, `amount` and `at`, and may bind `:portal` and the `values`.
     """
     statement = text(f"""
-        SELECT behind.*, coalesce(card.title, company.title) AS title
+        SELECT behind.*, coalesce(card.title, company.title) AS title, card.card_id IS NOT NULL AS known
         FROM ({behind}) AS behind LEFT JOIN cards AS card
             ON card.portal_id = :portal AND card.entity_type_id = behind.entity_type_id
             AND card.card_id = behind.card_id
@@ -252,7 +252,8 @@ async def page_of(
     """)  # noqa: S608 - constants
     rows = (await session.execute(statement, {**values, "limit": limit, "offset": offset})).all()
     return tuple(
-        FoundCard(row.entity_type_id, row.card_id, row.title, row.responsible, row.amount, row.at) for row in rows
+        FoundCard(row.entity_type_id, row.card_id, row.title, row.responsible, row.amount, row.at, row.known)
+        for row in rows
     )
 
 

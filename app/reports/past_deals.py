@@ -3,6 +3,7 @@
 Asked by the calculator. An unknown profit is neither above nor below: it is told as unknown.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,7 +13,8 @@ from sqlalchemy import text
 
 from app.domain import interval
 from app.domain.messages import Message, message
-from app.reports.report import Column, Coverage, Report, Row, Table, Told, opens_nothing
+from app.reports.grouped import cards_behind
+from app.reports.report import Column, Coverage, FoundCards, NoSuchNumber, Number, Report, Row, Table, Told
 from app.reports.scope import Scope
 from app.store import calendar
 from app.store import past_deals as kept_past
@@ -49,17 +51,29 @@ class PastDeals:
     known_from: date | None
 
 
+_BELOW: Final = "profit < CAST(:least AS numeric)"
+_DEALS: Final = f"""
+    SELECT * FROM ({RECORDED_DEALS}) AS recorded
+    WHERE ending <> 'deleted' AND created_at >= :starts AND created_at < :ends
+"""  # noqa: S608 - constants
 _COUNTS = text(f"""
-    WITH deal AS (
-        SELECT * FROM ({RECORDED_DEALS}) AS recorded
-        WHERE ending <> 'deleted' AND created_at >= :starts AND created_at < :ends
-    )
+    WITH deal AS ({_DEALS})
     SELECT ending = 'won' AS won, count(*) AS deals, count(profit) AS known,
-        count(*) FILTER (WHERE profit < CAST(:least AS numeric)) AS below,
+        count(*) FILTER (WHERE {_BELOW}) AS below,
         count(*) FILTER (WHERE profit < CAST(:other AS numeric)) AS below_other,
         count(*) FILTER (WHERE judged_at IS NULL) AS not_judged
     FROM deal GROUP BY 1
 """)  # noqa: S608 - constants
+
+
+_COLUMNS: Final[Mapping[str, str]] = {
+    "deals": "true",
+    "known": "profit IS NOT NULL",
+    "below": _BELOW,
+    "share": _BELOW,
+}
+_ROWS: Final[Mapping[str | None, str]] = {"all": "true", "won": "ending = 'won'"}
+"""Which deals are behind a column, and behind a row."""
 
 
 async def past_deals(
@@ -100,10 +114,10 @@ async def _tell(session: ReadSession, scope: Scope) -> Told:
     since, until = scope.filter.since, scope.filter.until
     found = await past_deals(session, scope.portal_id, since=since, until=until, least=least)
     columns = (
-        Column("deals", message("Deals")),
-        Column("known", message("Profit is known")),
-        Column("below", message("Below the minimum")),
-        Column("share", message("Share"), "share", note=message("Of the deals whose profit is known.")),
+        Column("deals", message("Deals"), cards=True),
+        Column("known", message("Profit is known"), cards=True),
+        Column("below", message("Below the minimum"), cards=True),
+        Column("share", message("Share"), "share", message("Of the deals whose profit is known."), cards=True),
     )
     rows = (_row("all", message("All deals"), found.everything), _row("won", message("Won deals"), found.won))
     table = Table("deals", message("Below {least} RUB", least=least), message("Deals"), columns, rows)
@@ -116,6 +130,17 @@ def _row(key: str, label: Message, share: Share) -> Row:
     return Row(key, label, {**cells, "share": interval.share(share.below, share.known)})
 
 
+async def _open(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    column, row, least = _COLUMNS.get(number.column), _ROWS.get(number.row), scope.rules.minimum.profit
+    if number.table != "deals" or column is None or row is None or least is None:
+        raise NoSuchNumber(str(number))
+    behind = f"""
+        SELECT 2 AS entity_type_id, card_id, responsible, amount, created_at AS at
+        FROM ({_DEALS}) AS deal WHERE {column} AND {row}
+    """  # noqa: S608 - constants
+    return await cards_behind(session, behind, scope.values | {"least": least}, limit, offset)
+
+
 REPORT: Final = Report(
     name="past-deals",
     title=TITLE,
@@ -124,7 +149,7 @@ REPORT: Final = Report(
         "A deal whose profit is not known is neither above nor below."
     ),
     tell=_tell,
-    open=opens_nothing,
+    open=_open,
     filters=frozenset({"period"}),
     days=365,
 )

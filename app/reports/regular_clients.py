@@ -17,7 +17,19 @@ from app.domain.facts import Fact, Facts, Kind, Truth
 from app.domain.messages import Message, message
 from app.domain.ruleset import Criterion, Operator, Ruleset
 from app.domain.wording import called, value_said
-from app.reports.report import NOT_KNOWN, Column, Coverage, Report, Row, Table, Told, opens_nothing
+from app.reports.grouped import cards_behind
+from app.reports.report import (
+    NOT_KNOWN,
+    Column,
+    Coverage,
+    FoundCards,
+    NoSuchNumber,
+    Number,
+    Report,
+    Row,
+    Table,
+    Told,
+)
 from app.reports.scope import Scope, Words
 from app.store import past_deals
 from app.store.database import ReadSession
@@ -134,13 +146,16 @@ _TRAIT: Final = """CASE 0 WHEN grouping(industry) THEN 'industry' WHEN grouping(
     coalesce(industry, source) AS code, coalesce(turnover_band, steam_band) AS band"""
 # The deals all together are the group of the trait `all`. Clients are told apart by hashing them: counting different
 # ones within the sums would sort all deals anew for each trait.
-_GROUPS = text(f"""
+_BANDED: Final = f"""
     {_WON}, banded AS MATERIALIZED (
-        SELECT company_id, is_regular, closed_on, amount, profit, judged_at, industry, source,
+        SELECT card_id, responsible, company_id, is_regular, closed_on, amount, profit, judged_at, industry, source,
             {_band_of("turnover", "turnover_edges")} AS turnover_band,
             {_band_of("steam_tph", "steam_edges")} AS steam_band
         FROM won
-    ), client AS (
+    )
+"""  # noqa: S608 - constants
+_GROUPS = text(f"""
+    {_BANDED}, client AS (
         SELECT {_TRAIT}, bool_or(is_regular) AS is_regular FROM banded WHERE company_id IS NOT NULL
         GROUP BY GROUPING SETS ((industry, company_id), (turnover_band, company_id), (steam_band, company_id),
             (source, company_id), (company_id))
@@ -158,6 +173,30 @@ _GROUPS = text(f"""
         AND clients.band IS NOT DISTINCT FROM deals.band
     WHERE won_deals > 0 ORDER BY money DESC, won_deals DESC, deals.code, deals.band
 """)  # noqa: S608 - constants
+_PLACE: Final[Mapping[Trait, str]] = {
+    "industry": "industry",
+    "turnover": "turnover_band",
+    "steam_tph": "steam_band",
+    "source": "source",
+}
+_DEALS: Final = f"""
+    {_BANDED} SELECT 2 AS entity_type_id, card_id, responsible, amount, closed_on AS at FROM banded
+"""  # noqa: S608 - constants
+_CLIENTS: Final = f"""
+    {_BANDED}
+    SELECT DISTINCT ON (company_id) 4 AS entity_type_id, company_id AS card_id, company.assigned_by_id AS responsible,
+        CAST(NULL AS numeric) AS amount, closed_on AS at
+    FROM banded LEFT JOIN (SELECT company_id, assigned_by_id FROM companies WHERE portal_id = :portal) AS company
+        USING (company_id)
+"""  # noqa: S608 - constants
+_BEHIND: Final[Mapping[str, str]] = {
+    "clients": f"{_CLIENTS} WHERE company_id IS NOT NULL AND {{place}} ORDER BY company_id, closed_on DESC",
+    "regular_clients": f"{_CLIENTS} WHERE is_regular AND {{place}} ORDER BY company_id, closed_on DESC",
+    "won_deals": f"{_DEALS} WHERE {{place}}",
+    "money": f"{_DEALS} WHERE amount IS NOT NULL AND {{place}}",
+    "profit": f"{_DEALS} WHERE profit IS NOT NULL AND {{place}}",
+}
+"""By column, the clients with their last win, or the deals."""
 
 
 async def regular_clients(
@@ -168,15 +207,7 @@ async def regular_clients(
     An industry is advised when at least `least_regular` regular clients are in it. Groups come by money, most first.
     """
     edges: dict[Trait, list[Decimal]] = {trait: _edges(trait, ruleset.client) for trait in _EDGES}
-    values = {
-        "portal": portal_id,
-        "since": since,
-        "until": until,
-        "needed": min(max(ruleset.minimum.regular_won_deals, 1), _MOST),
-        "months": min(max(ruleset.minimum.regular_months, 0), _MOST),
-        "turnover_edges": [-edge for edge in reversed(edges["turnover"])],
-        "steam_edges": [-edge for edge in reversed(edges["steam_tph"])],
-    }
+    values = {"portal": portal_id, "since": since, "until": until, **_binds(ruleset, edges)}
     rows = (await session.execute(_GROUPS, values)).all()
     whole = next((row for row in rows if row.trait == _ALL), None)
     counted_from = None if whole is None else max(since, whole.first_on)
@@ -204,6 +235,15 @@ async def regular_clients(
         groups=groups,
         industries=_suggested(groups["industry"], ruleset.client, least_regular),
     )
+
+
+def _binds(ruleset: Ruleset, edges: Mapping[Trait, Sequence[Decimal]]) -> dict[str, Any]:
+    return {
+        "needed": min(max(ruleset.minimum.regular_won_deals, 1), _MOST),
+        "months": min(max(ruleset.minimum.regular_months, 0), _MOST),
+        "turnover_edges": [-edge for edge in reversed(edges["turnover"])],
+        "steam_edges": [-edge for edge in reversed(edges["steam_tph"])],
+    }
 
 
 def _edges(trait: Trait, criteria: Iterable[Criterion]) -> list[Decimal]:
@@ -277,11 +317,11 @@ _CALLED: Final[Mapping[str, Message]] = {
     "profit": called("margin"),
 }
 _COLUMNS: Final = (
-    Column("clients", message("Clients")),
-    Column("regular_clients", message("Regular clients")),
-    Column("won_deals", message("Won deals")),
-    Column("money", message("Money"), "money"),
-    Column("profit", message("Profit"), "money"),
+    Column("clients", message("Clients"), cards=True),
+    Column("regular_clients", message("Regular clients"), cards=True),
+    Column("won_deals", message("Won deals"), cards=True),
+    Column("money", message("Money"), "money", cards=True),
+    Column("profit", message("Profit"), "money", cards=True),
     Column("deals_a_year", message("Deals of a client in a year"), "number"),
 )
 
@@ -306,10 +346,31 @@ async def _tell(session: ReadSession, scope: Scope) -> Told:
 def _row(trait: Trait, group: Group, words: Words) -> Row:
     cells = {column.name: getattr(group, column.name) for column in _COLUMNS}
     if group.band is not None:
-        edge = group.band.over or 0
-        return Row(str(edge), band_said(trait, group.band), cells)
+        return Row(_key(group.band.over), band_said(trait, group.band), cells)
     label = words.industry(group.code) if trait == "industry" else words.source(group.code)
     return Row(group.code or NOT_KNOWN, label, cells)
+
+
+def _key(over: Decimal | None) -> str:
+    """Of a band's row."""
+    return str(over or 0)
+
+
+async def _open(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    trait: Trait | None = next((one for one in TRAITS if one == number.table), None)
+    behind = _BEHIND.get(number.column)
+    if trait is None or behind is None or number.row is None:
+        raise NoSuchNumber(str(number))
+    edges: dict[Trait, list[Decimal]] = {one: _edges(one, scope.rules.client) for one in _EDGES}
+    row: str | int = number.row
+    if trait in edges and row != NOT_KNOWN:
+        keys = [_key(over) for over in (None, *edges[trait])]
+        if row not in keys:
+            raise NoSuchNumber(str(number))
+        row = keys.index(row)
+    place = f"{_PLACE[trait]} IS NULL" if row == NOT_KNOWN else f"{_PLACE[trait]} = :row"
+    values = scope.values | _binds(scope.rules, edges) | {"row": row}
+    return await cards_behind(session, behind.replace("{place}", place), values, limit, offset)
 
 
 REPORT: Final = Report(
@@ -320,7 +381,7 @@ REPORT: Final = Report(
         "is regular with the won deals and months of the rules in force."
     ),
     tell=_tell,
-    open=opens_nothing,
+    open=_open,
     filters=frozenset({"period"}),
     days=1096,
 )

@@ -100,7 +100,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class FoundCard:
-    """A card behind a number. `amount` in RUB; `at`: the moment or day that brought it into the period."""
+    """A card behind a number. `amount` in RUB; `at`: the moment or day that brought it into the period.
+
+    `known` False: Ogon has no story of it, as of deals that closed before it came.
+    """
 
     entity_type_id: int
     card_id: int
@@ -108,6 +111,7 @@ class FoundCard:
     responsible: int | None
     amount: Decimal | None
     at: datetime | date | None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

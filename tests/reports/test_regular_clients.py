@@ -12,7 +12,11 @@ import pytest
 
 from app.domain.minimum import months_before
 from app.domain.ruleset import DEFAULT, Criterion, Minimum, Operator
-from app.reports.regular_clients import TRAITS, Band, Group, RegularClients, Suggestion, regular_clients
+from app.reports.regular_clients import REPORT, TRAITS, Band, Group, RegularClients, Suggestion, regular_clients
+from app.reports.report import NoSuchNumber, Number
+from app.reports.scope import Filter, scope_of
+from app.store import companies
+from app.store.companies import Company
 from app.store.database import Database
 from tests.reports.recorded import BASE, Deal, Look, list_past, record, some, unlike
 
@@ -149,6 +153,60 @@ async def test_groups_are_as_reckoned_client_by_client(database: Database, porta
     assert told.known["client"] == sum(one.company is not None for one in won)
     assert told.known["amount"] == sum(one.facts["amount"] is not None for one in won)
     assert told.known["profit"] == sum(one.looks[-1].profit is not None for one in won)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_each_number_opens_to_the_clients_or_deals_it_counts(
+    database: Database, portal_id: int, seed: int
+) -> None:
+    deals = made_up(seed)
+    past = [one for one in deals if one.id % 3 == 0 and one.closed_on and one.ending in {"won", "lost"}]
+    async with database.writing() as session:
+        await record(session, portal_id, [one for one in deals if one not in past])
+        await list_past(session, portal_id, past)
+        plant = Company(company_id=5, title="Plant", assigned_by_id=21, created_at=None, updated_at=None)
+        await companies.keep(session, portal_id, [plant])
+    won = won_in_time(deals)
+    regular, opened, titles = regulars(won), 0, set()
+    banded = {"steam_tph": band(STEAM), "turnover": band(TURNOVER)}
+    async with database.reading() as session:
+        scope = await scope_of(session, portal_id, Filter(since=SINCE, until=UNTIL), now=BASE)
+        scope = replace(scope, rules=RULES)
+        for table in (await REPORT.tell(session, scope)).tables:
+            assert [one.name for one in table.columns if not one.cards] == ["deals_a_year"]
+            by_key: dict[str, list[Deal]] = defaultdict(list)
+            for one in won:
+                value = one.source if table.name == "source" else one.facts[table.name]
+                if value is not None and table.name in banded:
+                    value = banded[table.name](value).over or 0
+                by_key["" if value is None else str(value)].append(one)
+            assert {row.key for row in table.rows} == set(by_key)
+            for row in table.rows:
+                of = by_key[row.key]
+                clients = {one.company for one in of} - {None}
+                wanted: dict[str, tuple[int, set[Any]]] = {
+                    "clients": (4, clients),
+                    "regular_clients": (4, clients & regular),
+                    "won_deals": (2, {one.id for one in of}),
+                    "money": (2, {one.id for one in of if one.facts["amount"] is not None}),
+                    "profit": (2, {one.id for one in of if one.looks[-1].profit is not None}),
+                }
+                for name, (kind, ids) in wanted.items():
+                    found = await REPORT.open(session, scope, Number(table.name, name, row.key), 500, 0)
+                    cards = {(one.entity_type_id, one.card_id) for one in found.cards}
+                    assert (cards, found.total) == ({(kind, number) for number in ids}, len(ids)), (row.key, name)
+                    opened += len(ids)
+                    titles |= {(one.card_id, one.title, one.responsible) for one in found.cards if kind == 4}
+        for wrong in (
+            Number("source", "won_deals"), Number("other", "clients", ""), Number("source", "deals_a_year", "WEB"),
+            Number("turnover", "clients", "7"),
+        ):  # fmt: skip
+            with pytest.raises(NoSuchNumber):
+                await REPORT.open(session, scope, wrong, 10, 0)
+    assert opened > 500
+    assert titles == {
+        (one, "Plant", 21) if one == 5 else (one, None, None) for one in {d.company for d in won} - {None}
+    }
 
 
 async def test_what_is_suggested_stands_beside_what_is_in_force(database: Database, portal_id: int) -> None:

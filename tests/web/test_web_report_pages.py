@@ -32,8 +32,12 @@ async def tell(_session, scope) -> Told:
 async def opened(_session, _scope, number, limit, _offset) -> FoundCards:
     if number.column != "leads":
         raise NoSuchNumber(str(number))
-    cards = (FoundCard(1, 7, "Boiler", 21, None, date(2026, 11, 20)), FoundCard(2, 8, None, None, Decimal(900), None))
-    return FoundCards(cards[:limit], 2, (message("{calls} calls", calls=12),))
+    cards = (
+        FoundCard(1, 7, "Boiler", 21, None, date(2026, 11, 20)),
+        FoundCard(2, 8, None, None, Decimal(900), None),
+        FoundCard(2, 9, None, None, None, None, known=False),
+    )
+    return FoundCards(cards[:limit], 3, (message("{calls} calls", calls=12),))
 
 
 SAMPLE = Report(
@@ -70,6 +74,8 @@ async def test_a_report_of_the_common_shape_is_shown_without_a_line_of_its_own(r
     assert "Boiler" in cards
     assert 'href="/cards/deal/8' in cards
     assert "900 RUB" in cards
+    assert "/crm/deal/details/9/" in cards
+    assert "/cards/deal/9" not in cards, "nothing of ours is told of it"
     assert '<p class="note">12 calls</p>' in cards
     token = {"Authorization": f"Bearer {ADMIN}"}
     assert (await reader.get(f"/api/v1{address}", headers=token)).json()["notes"] == ["12 calls"]

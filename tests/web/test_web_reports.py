@@ -283,7 +283,7 @@ async def test_a_number_of_the_ledger_opens_to_its_deals(client: httpx.AsyncClie
         pytest.param("/exceptions?since=2026-05-01&until=2026-04-01", 422, "earlier", id="a period backwards"),
         pytest.param("/exceptions/cards?table=kinds&column=profit", 404, "no such number", id="no cards behind it"),
         pytest.param("/exceptions/cards?table=kinds&column=won&row=x", 404, "no such number", id="no such row"),
-        pytest.param("/past-deals/cards?table=deals&column=deals", 404, "no such number", id="numbers do not open"),
+        pytest.param("/past-deals/cards?table=deals&column=deals", 404, "no such number", id="no totals to open"),
     ],
 )
 async def test_a_wrong_question_says_what_to_ask(client: httpx.AsyncClient, path: str, status: int, told: str) -> None:

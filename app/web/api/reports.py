@@ -122,6 +122,7 @@ class CardBehind(BaseModel):
     responsible: int | None = Field(description="The responsible user's id in the portal.")
     amount: Decimal | None = Field(description="RUB, of a deal.")
     at: datetime | date | None = Field(description="What brought it into the period.")
+    known: bool = Field(description="Whether Ogon has its story, at `/api/v1/cards/{type}/{id}`.")
 
 
 class CardsBehind(BaseModel):
@@ -243,6 +244,7 @@ def card_behind(card: FoundCard, domain: str) -> CardBehind:
         responsible=card.responsible,
         amount=card.amount,
         at=card.at,
+        known=card.known,
     )
 
 
