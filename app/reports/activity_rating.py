@@ -13,10 +13,12 @@ from sqlalchemy import TextClause, text
 from app.domain import interval
 from app.domain.messages import Message, message
 from app.domain.ruleset import ActivityPoints
+from app.reports.grouped import cards_behind
 from app.reports.relations import ACTIVE_CLIENTS, bought_since
-from app.reports.report import Column, Report, Row, Table, Told, opens_nothing
+from app.reports.report import Column, FoundCards, NoSuchNumber, Number, Report, Row, Table, Told
 from app.reports.scope import Scope
 from app.reports.sources import missing_said, sources_kept
+from app.reports.touched import Touched, open_touched, worth
 from app.store import calendar
 from app.store.database import ReadSession
 from app.store.touches import REACHING
@@ -114,6 +116,12 @@ _FORGOTTEN: Final = {
     """)
     for whom in WHOM
 }
+_WHICH: Final[Mapping[str, str]] = {
+    "clients": "true",
+    "touched": "touched.company_id IS NOT NULL",
+    "share": "touched.company_id IS NOT NULL",
+}
+"""By column of the shares, which clients are behind it."""
 _KINDS: Final = text("""
     SELECT company_id, kind, sum(count) FROM company_days
     WHERE portal_id = :portal AND day >= :since AND day <= :until AND kind = ANY(:reaching)
@@ -197,6 +205,11 @@ _FORGOTTEN_SAID: Final[Mapping[Whom, Message]] = {
 }
 
 
+_SHARES_TABLE: Final = "shares"
+_RATING_TABLE: Final = "{}_rating"
+_FORGOTTEN_TABLE: Final = "{}_forgotten"
+
+
 async def tell(session: ReadSession, scope: Scope) -> Told:
     """The report: shares, and of either group the highest rated and the longest forgotten."""
     rows: list[Row] = []
@@ -207,16 +220,16 @@ async def tell(session: ReadSession, scope: Scope) -> Told:
         touched = clients - untouched
         cells = {"clients": clients, "touched": touched, "share": interval.share(touched, clients)}
         rows.append(Row(whom, _WHOM_SAID[whom], cells))
-        tables.append(_listed(scope, f"{whom}_rating", _WHOM_SAID[whom], best))
-        tables.append(_listed(scope, f"{whom}_forgotten", _FORGOTTEN_SAID[whom], left))
+        tables.append(_listed(scope, _RATING_TABLE.format(whom), _WHOM_SAID[whom], best))
+        tables.append(_listed(scope, _FORGOTTEN_TABLE.format(whom), _FORGOTTEN_SAID[whom], left))
     shares = Table(
-        "shares",
+        _SHARES_TABLE,
         message("Touched in the period"),
         message("Who"),
         (
-            Column("clients", message("Clients")),
-            Column("touched", message("Touched")),
-            Column("share", message("Share"), "share"),
+            Column("clients", message("Clients"), cards=True),
+            Column("touched", message("Touched"), cards=True),
+            Column("share", message("Share"), "share", cards=True),
         ),
         tuple(rows),
     )
@@ -225,8 +238,8 @@ async def tell(session: ReadSession, scope: Scope) -> Told:
 
 def _listed(scope: Scope, name: str, title: Message, clients: list[Rated]) -> Table:
     columns = (
-        Column("rating", message("Rating"), "number"),
-        Column("touches", message("Touches")),
+        Column("rating", message("Rating"), "number", cards=True),
+        Column("touches", message("Touches"), cards=True),
         Column("days", message("Days since the last touch"), "days"),
         Column("last_by", message("Last by"), "text"),
         Column("responsible", message("Responsible"), "text"),
@@ -248,6 +261,32 @@ def _listed(scope: Scope, name: str, title: Message, clients: list[Rated]) -> Ta
     return Table(name, title, message("Client"), columns, rows)
 
 
+async def _open(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    if number.table == _SHARES_TABLE:
+        return await _open_clients(session, scope, number, limit, offset)
+    kinds = {"touches": REACHING, "rating": worth(scope.rules.activity)}.get(number.column)
+    listed = {table.format(whom) for table in (_RATING_TABLE, _FORGOTTEN_TABLE) for whom in WHOM}
+    if number.table not in listed or kinds is None or not number.row or not number.row.isdecimal():
+        raise NoSuchNumber(str(number))
+    # Whoever touched the client, as it is rated.
+    touched = Touched(kinds=kinds, company=int(number.row), managers=False)
+    return await open_touched(session, scope, touched, limit, offset)
+
+
+async def _open_clients(session: ReadSession, scope: Scope, number: Number, limit: int, offset: int) -> FoundCards:
+    whom: Whom | None = next((one for one in WHOM if one == number.row), None)
+    which = _WHICH.get(number.column)
+    if whom is None or which is None:
+        raise NoSuchNumber(str(number))
+    behind = f"""
+        {_clients(whom)}
+        SELECT 4 AS entity_type_id, client.company_id AS card_id, client.responsible, CAST(NULL AS numeric) AS amount,
+            last.last_at AS at
+        {_JOINED} WHERE {which}
+    """
+    return await cards_behind(session, behind, _values(scope), limit, offset)
+
+
 REPORT: Final = Report(
     name="activity-rating",
     title=message("Activity rating of clients"),
@@ -261,7 +300,7 @@ REPORT: Final = Report(
         "Narrowed to people, it is the companies that they are responsible for now, whoever touched them."
     ),
     tell=tell,
-    open=opens_nothing,
+    open=_open,
     filters=frozenset({"period", "manager", "department", "pool"}),
     days=30,
 )

@@ -135,11 +135,6 @@ Open: TypeAlias = Callable[[ReadSession, Scope, Number, int, int], Awaitable[Fou
 """Session, scope, which number, limit, offset. Raises NoSuchNumber."""
 
 
-async def opens_nothing(_session: ReadSession, _scope: Scope, number: Number, _limit: int, _offset: int) -> FoundCards:
-    """For reports whose numbers do not open."""
-    raise NoSuchNumber(str(number))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One report. `definition` says in words what exactly is counted and by which date a card falls into the period.

@@ -240,6 +240,32 @@ async def test_active_clients_their_rating_and_the_forgotten_ones(database, mana
     assert left == len(base - touched)
     ages = [activity_rating.days_since(one, scope) for one in forgotten]
     assert ages == sorted(ages, key=lambda days: -(10**9 if days is None else days))
+    async with database.reading() as session:
+        shares, ratings, _, _, _ = (await activity_rating.tell(session, scope)).tables
+        assert [row.cells["clients"] for row in shares.rows if row.key == "base"] == [len(base)]
+        for name, companies_wanted in (("clients", base), ("touched", touched), ("share", touched)):
+            found = await activity_rating.REPORT.open(session, scope, Number("shares", name, "base"), 1000, 0)
+            assert {(one.entity_type_id, one.card_id, one.at) for one in found.cards} == {
+                (4, company, last[company]) for company in companies_wanted
+            }
+            assert found.total == len(found.cards)
+            assert {one.title for one in found.cards if one.card_id < 48} <= {f"Завод {one}" for one in range(41, 48)}
+        assert {row.key for row in ratings.rows} == {str(company) for company in base}
+        for row in ratings.rows:
+            company = int(row.key)
+            of = [one for one in reached if company in one["companies"] and since <= one["day"] <= UNTIL]
+            for name in ("touches", "rating"):
+                number = Number("base_rating", name, row.key)
+                found = await activity_rating.REPORT.open(session, scope, number, 1000, 0)
+                assert {(one.entity_type_id, one.card_id) for one in found.cards} == cards_of(of, company)
+                assert in_english(found.notes[0]).startswith(f"Behind the number are actions: {len(of)}.")
+            assert row.cells["touches"] == len(of)
+        for wrong in (
+            Number("shares", "clients"), Number("shares", "days", "base"), Number("base_rating", "touches"),
+            Number("base_rating", "days", "41"), Number("other_rating", "touches", "41"),
+        ):  # fmt: skip
+            with pytest.raises(NoSuchNumber):
+                await activity_rating.REPORT.open(session, scope, wrong, 10, 0)
     assert {one.title for one in rated if one.company_id < 48} <= {f"Завод {number}" for number in range(41, 48)}
 
 
@@ -255,9 +281,12 @@ async def test_potential_clients_are_target_clients_at_work_and_the_nurture_grou
             await _set(session, f"UPDATE lead_figures SET {what} WHERE card_id = {number}")
         await _set(session, "UPDATE deal_figures SET client = 'yes' WHERE card_id IN (1, 3)")
     async with database.reading() as session:
-        found, total = await activity_rating.rated(session, await asked(session, portal), "potential")
+        scope = await asked(session, portal)
+        found, total = await activity_rating.rated(session, scope, "potential")
+        opened = await activity_rating.REPORT.open(session, scope, Number("shares", "clients", "potential"), 2, 1)
     assert [one.company_id for one in found] == [41, 45, 51]
     assert total == 3
+    assert ([one.card_id for one in opened.cards], opened.total) == ([45, 41], 3)
 
 
 async def _set(session, statement: str) -> None:
