@@ -228,20 +228,19 @@ class Grouped:
 async def cards_behind(
     session: ReadSession, behind: str, values: Mapping[str, Any], limit: int, offset: int
 ) -> FoundCards:
-    """A page of the cards that the SELECT `behind` gives, and how many there are; see `page_of`."""
-    found = await page_of(session, behind, values, limit, offset)
+    """A page of the cards that the SELECT `behind` gives, and how many there are; see `paged`."""
+    rows = (await session.execute(text(paged(behind)), {**values, "limit": limit, "offset": offset})).all()
     total = await session.scalar(text(f"SELECT count(*) FROM ({behind}) AS behind"), values)  # noqa: S608
-    return FoundCards(found, total or 0)
+    return FoundCards(tuple(card_of(row) for row in rows), total or 0)
 
 
-async def page_of(
-    session: ReadSession, behind: str, values: Mapping[str, Any], limit: int, offset: int
-) -> tuple[FoundCard, ...]:
-    """A page of the cards that the SELECT `behind` gives, each once, with their titles; the newest first by their ids.
+def paged(behind: str) -> str:
+    """A SELECT of a page of the cards that the SELECT `behind` gives, with titles; the newest first by their ids.
 
-    It gives `entity_type_id`, `card_id`, `responsible`, `amount` and `at`, and may bind `:portal` and the `values`.
+    That one gives each card once with `entity_type_id`, `card_id`, `responsible`, `amount` and `at`. Binds `:portal`,
+    `:limit` and `:offset`.
     """
-    statement = text(f"""
+    return f"""
         SELECT behind.*, coalesce(card.title, company.title) AS title, card.card_id IS NOT NULL AS known
         FROM ({behind}) AS behind LEFT JOIN cards AS card
             ON card.portal_id = :portal AND card.entity_type_id = behind.entity_type_id
@@ -249,12 +248,12 @@ async def page_of(
         LEFT JOIN companies AS company ON company.portal_id = :portal AND behind.entity_type_id = 4
             AND company.company_id = behind.card_id
         ORDER BY behind.card_id DESC, behind.entity_type_id LIMIT :limit OFFSET :offset
-    """)  # noqa: S608 - constants
-    rows = (await session.execute(statement, {**values, "limit": limit, "offset": offset})).all()
-    return tuple(
-        FoundCard(row.entity_type_id, row.card_id, row.title, row.responsible, row.amount, row.at, row.known)
-        for row in rows
-    )
+    """  # noqa: S608 - constants
+
+
+def card_of(row: Any) -> FoundCard:
+    """One row of `paged`."""
+    return FoundCard(row.entity_type_id, row.card_id, row.title, row.responsible, row.amount, row.at, row.known)
 
 
 Notes = Callable[[Scope], tuple[Message, ...]]

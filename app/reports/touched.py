@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.domain.messages import Message, message
 from app.domain.ruleset import ActivityPoints
-from app.reports.grouped import page_of
+from app.reports.grouped import card_of, paged
 from app.reports.report import FoundCards
 from app.reports.scope import Scope
 from app.store.database import ReadSession
@@ -45,42 +45,48 @@ _CARDS: Final = """
     ), bound AS (
         SELECT source, source_id, at, binding.entity_type_id, binding.card_id FROM thing
         JOIN activity_bindings AS binding ON binding.portal_id = :portal AND binding.activity_id = thing.activity_id
-        UNION
+        UNION ALL
         SELECT source, source_id, at, activity.owner_type_id, activity.owner_id FROM thing
         JOIN activities AS activity ON activity.portal_id = :portal AND activity.activity_id = thing.activity_id
-        UNION
+        UNION ALL
         SELECT source, source_id, at, entity_type_id, entity_id FROM thing
-        UNION
+        UNION ALL
         SELECT source, source_id, at, parent.entity_type_id, parent.card_id FROM touch
         JOIN quotes AS paper ON paper.portal_id = :portal AND paper.quote_id = touch.source_id
         CROSS JOIN LATERAL (VALUES (1, paper.lead_id), (2, paper.deal_id), (4, paper.company_id))
             AS parent (entity_type_id, card_id)
         WHERE source = 'quote'
-        UNION
+        UNION ALL
         SELECT source, source_id, at, parent.entity_type_id, parent.card_id FROM touch
         JOIN invoices AS paper ON paper.portal_id = :portal AND paper.invoice_id = touch.source_id
         CROSS JOIN LATERAL (VALUES (1, paper.lead_id), (2, paper.deal_id), (4, paper.company_id))
             AS parent (entity_type_id, card_id)
         WHERE source IN ('invoice', 'payment')
-        UNION
+        UNION ALL
         SELECT source, source_id, at, 2, source_id FROM touch WHERE source = 'sale'
-    ), of_client AS (
-        SELECT bound.*, coalesce(lead.responsible, deal.responsible, company.assigned_by_id) AS responsible,
-            deal.amount, coalesce(lead.company_id, deal.company_id, company.company_id) AS company_id
-        FROM bound
-        LEFT JOIN lead_figures AS lead ON bound.entity_type_id = 1 AND lead.portal_id = :portal
-            AND lead.card_id = bound.card_id
-        LEFT JOIN deal_figures AS deal ON bound.entity_type_id = 2 AND deal.portal_id = :portal
-            AND deal.card_id = bound.card_id
-        LEFT JOIN companies AS company ON bound.entity_type_id = 4 AND company.portal_id = :portal
-            AND company.company_id = bound.card_id
-        WHERE bound.entity_type_id IN (1, 2, 4) AND bound.card_id IS NOT NULL
+    ), kept AS MATERIALIZED (
+        SELECT * FROM bound WHERE entity_type_id IN (1, 2, 4) AND card_id IS NOT NULL AND {whose}
+    ), behind AS MATERIALIZED (
+        SELECT * FROM kept WHERE entity_type_id <> 4
+        UNION ALL
+        SELECT * FROM kept AS client WHERE entity_type_id = 4 AND NOT EXISTS (
+            SELECT FROM kept AS card WHERE card.entity_type_id <> 4
+              AND card.source = client.source AND card.source_id = client.source_id)
     ), card AS (
-        SELECT *, bool_or(entity_type_id <> 4) OVER (PARTITION BY source, source_id) AS more_than_client
-        FROM of_client WHERE {whose}
-    ), behind AS (
-        SELECT * FROM card WHERE entity_type_id <> 4 OR NOT more_than_client
+        SELECT entity_type_id, card_id, max(at) AS at FROM behind GROUP BY entity_type_id, card_id
     )
+"""
+# A thing may belong to several clients: of one of them, only what is his.
+_OF_CLIENT: Final = """(
+    entity_type_id = 4 AND card_id = :company
+    OR entity_type_id = 2 AND EXISTS (SELECT FROM deal_figures AS deal
+        WHERE deal.portal_id = :portal AND deal.card_id = bound.card_id AND deal.company_id = :company)
+    OR entity_type_id = 1 AND EXISTS (SELECT FROM lead_figures AS lead
+        WHERE lead.portal_id = :portal AND lead.card_id = bound.card_id AND lead.company_id = :company)
+)"""
+_COUNTS: Final = """
+    (SELECT count(*) FROM card) AS total, (SELECT count(*) FROM touch) AS touches,
+    (SELECT count(*) FROM (SELECT DISTINCT source, source_id FROM behind) AS one) AS belonging
 """
 _USERS: Final = "user_id = ANY(CAST(:managers AS bigint[]))"
 
@@ -94,24 +100,26 @@ async def open_touched(session: ReadSession, scope: Scope, wanted: Touched, limi
         which.append(_USERS)
     if wanted.amount:
         which.append("amount IS NOT NULL")
-    whose = "true"
-    if wanted.company is not None:
-        # A thing may belong to several clients: of one of them, only what is his.
-        whose = "company_id = :company OR entity_type_id = 4 AND card_id = :company"
+    whose = "true" if wanted.company is None else _OF_CLIENT
     cards = _CARDS.replace("{which}", " AND ".join(which)).replace("{whose}", whose)
     values = scope.values | {"kinds": list(wanted.kinds), "user": wanted.user, "company": wanted.company}
     behind = f"""
-        {cards} SELECT DISTINCT ON (entity_type_id, card_id) entity_type_id, card_id, responsible, amount, at
-        FROM behind ORDER BY entity_type_id, card_id, at DESC
+        {cards}
+        SELECT card.*, coalesce(lead.responsible, deal.responsible, company.assigned_by_id) AS responsible, deal.amount,
+            {_COUNTS}
+        FROM card
+        LEFT JOIN lead_figures AS lead ON card.entity_type_id = 1 AND lead.portal_id = :portal
+            AND lead.card_id = card.card_id
+        LEFT JOIN deal_figures AS deal ON card.entity_type_id = 2 AND deal.portal_id = :portal
+            AND deal.card_id = card.card_id
+        LEFT JOIN companies AS company ON card.entity_type_id = 4 AND company.portal_id = :portal
+            AND company.company_id = card.card_id
     """  # noqa: S608 - constants
-    counts = text(f"""
-        {cards} SELECT (SELECT count(*) FROM (SELECT DISTINCT entity_type_id, card_id FROM behind) AS one),
-            (SELECT count(*) FROM touch),
-            (SELECT count(*) FROM (SELECT DISTINCT source, source_id FROM behind) AS one)
-    """)  # noqa: S608 - constants
-    found = await page_of(session, behind, values, limit, offset)
-    total, touches, belonging = (await session.execute(counts, values)).one()
-    return FoundCards(found, total, _said(total, touches, touches - belonging))
+    # All are found to count them: the counts come with the page, and alone only where it is empty.
+    rows = (await session.execute(text(paged(behind)), values | {"limit": limit, "offset": offset})).all()
+    counts = rows[0] if rows else (await session.execute(text(f"{cards} SELECT {_COUNTS}"), values)).one()
+    said = _said(counts.total, counts.touches, counts.touches - counts.belonging)
+    return FoundCards(tuple(card_of(row) for row in rows), counts.total, said)
 
 
 def _said(cards: int, touches: int, bare: int) -> tuple[Message, ...]:
