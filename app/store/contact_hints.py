@@ -35,12 +35,14 @@ _TIDY = text("""
        OR taken_at IS NULL AND NOT EXISTS (
            SELECT FROM reactions WHERE reactions.portal_id = hint.portal_id AND reactions.running)
 """)
+# MATERIALIZED, here and wherever some rows are taken: a subquery that is run again for each row takes others each time.
 _TAKE = text("""
-    UPDATE contact_hints SET taken_at = :now, attempts = attempts + 1
-    WHERE (portal_id, activity_id) IN (
+    WITH next AS MATERIALIZED (
         SELECT portal_id, activity_id FROM contact_hints
         WHERE asked_at <= :settled AND (taken_at IS NULL OR taken_at < :again)
         ORDER BY asked_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    UPDATE contact_hints SET taken_at = :now, attempts = attempts + 1
+    WHERE (portal_id, activity_id) IN (SELECT portal_id, activity_id FROM next)
     RETURNING portal_id, activity_id
 """)
 _DONE = text("DELETE FROM contact_hints WHERE portal_id = :portal AND activity_id = ANY(:ids) AND taken_at = :taken")

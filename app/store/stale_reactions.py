@@ -43,11 +43,12 @@ _ASK_OVERDUE = text("""
     ON CONFLICT (portal_id, entity_type_id, card_id) DO UPDATE SET card_id = excluded.card_id
 """)
 _TAKE = text("""
-    DELETE FROM stale_reactions WHERE (portal_id, entity_type_id, card_id) IN (
+    WITH next AS MATERIALIZED (
         SELECT portal_id, entity_type_id, card_id FROM stale_reactions
         WHERE portal_id = (SELECT min(portal_id) FROM stale_reactions WHERE portal_id > :after)
-        LIMIT :limit FOR UPDATE SKIP LOCKED
-    )
+        LIMIT :limit FOR UPDATE SKIP LOCKED)
+    DELETE FROM stale_reactions
+    WHERE (portal_id, entity_type_id, card_id) IN (SELECT portal_id, entity_type_id, card_id FROM next)
     RETURNING portal_id, entity_type_id, card_id
 """)
 

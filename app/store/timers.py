@@ -110,8 +110,11 @@ async def take_due(session: WriteSession, *, now: datetime, limit: int = 500) ->
         .order_by(TimerRow.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # As a subquery it may be run again for each row, and would take others each time.
+        .cte("due")
+        .prefix_with("MATERIALIZED")
     )
-    statement = update(TimerRow).where(tuple_(*_KEY).in_(due)).values(fired_at=now)
+    statement = update(TimerRow).where(tuple_(*_KEY).in_(select(due))).values(fired_at=now)
     fired = await _RECORD.all(session, _RECORD.returning(statement))
     return sorted(fired, key=lambda timer: timer.due_at)
 

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import anyio
 import pytest
+from sqlalchemy import text
 
 from app.store import counters, dictionary, gaps, timers
 from app.store.cards import CardKey
@@ -70,11 +71,15 @@ async def test_a_card_has_one_timer_for_each_reason(write_session, lead):
     assert await timers.take_due(write_session, now=NOW) == []
 
 
-async def test_two_processes_never_fire_the_same_timer(database, portal):
+@pytest.mark.parametrize("plan", ["as it comes", "row by row"])
+async def test_two_processes_never_fire_the_same_timer(database, portal, plan):
     async with database.writing() as session:
         for number in range(10):
             await timers.set_timer(session, CardKey(portal.id, 1, number), reason="retry", due_at=NOW)
     async with database.writing() as one, database.writing() as two:
+        if plan == "row by row":
+            for way in ("hashjoin", "mergejoin", "hashagg", "material", "memoize"):
+                await one.execute(text(f"SET LOCAL enable_{way} = off"))
         first = await timers.take_due(one, now=NOW, limit=6)
         second = await timers.take_due(two, now=NOW)
     assert len(first) == 6
