@@ -78,7 +78,7 @@ async def test_two_processes_never_fire_the_same_timer(database, portal, plan):
             await timers.set_timer(session, CardKey(portal.id, 1, number), reason="retry", due_at=NOW)
     async with database.writing() as one, database.writing() as two:
         if plan == "row by row":
-            for way in ("hashjoin", "mergejoin", "hashagg", "material", "memoize"):
+            for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
                 await one.execute(text(f"SET LOCAL enable_{way} = off"))
         first = await timers.take_due(one, now=NOW, limit=6)
         second = await timers.take_due(two, now=NOW)
