@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as day_time
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.error import HTTPError
@@ -256,7 +257,7 @@ def service_process(settings: Settings) -> Generator["subprocess.Popen[bytes]"]:
     """`ogon serve` as a process of its own, its log in a file; stopped as an operator would stop it."""
     log = settings.data_dir / "service.log"
     with log.open("wb") as written:
-        service = subprocess.Popen([sys.executable, "-m", "app", "serve"], env=_environment(settings), stderr=written)
+        service = subprocess.Popen([sys.executable, "-m", "app", "serve"], env=environment_of(settings), stderr=written)
         try:
             yield service
         finally:
@@ -268,10 +269,12 @@ def service_process(settings: Settings) -> Generator["subprocess.Popen[bytes]"]:
                 service.wait()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Settings as the variables that give the same ones to another process."""
     values: dict[str, Any] = settings.model_dump(exclude_none=True)
     told = {name.upper(): _plain(value) for name, value in values.items()}
-    return {**os.environ, **told}
+    # What is None is not told, and is None again there; but for this one, which has another default.
+    return {**os.environ, "DIGEST_AT": "off", **told}
 
 
 def _plain(value: Any) -> str:
@@ -280,6 +283,8 @@ def _plain(value: Any) -> str:
             return value.get_secret_value()
         case tuple():
             return ",".join(_plain(item) for item in cast("tuple[Any, ...]", value))
+        case day_time():
+            return value.isoformat(timespec="minutes")
         case _:
             return str(value)
 

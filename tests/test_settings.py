@@ -1,10 +1,12 @@
 """Settings: defaults, empty values, one clear sentence per wrong variable, no value repeated."""
 
+from datetime import time
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from app.demo import environment_of
 from app.settings import Settings, SettingsError, load_settings, webhook_url
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
@@ -48,6 +50,20 @@ def test_tokens_are_a_set_separated_by_commas(monkeypatch):
     monkeypatch.setenv("BITRIX24_APPLICATION_TOKEN", " one, two ,,")
     settings = load_settings(_env_file=None)
     assert [token.get_secret_value() for token in settings.bitrix24_application_token] == ["one", "two"]
+
+
+@pytest.mark.parametrize("digest_at", [None, time(9), time(17, 30)])
+def test_the_demos_service_gets_the_demos_settings(monkeypatch, digest_at):
+    known = load_settings(
+        _env_file=None,
+        digest_at=digest_at,
+        secret_key=SecretStr("a key"),
+        bitrix24_application_token=(SecretStr("one"), SecretStr("two")),
+        trusted_proxies=("10.0.0.0/8",),
+    )
+    for name, value in environment_of(known).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(_env_file=None) == known
 
 
 @pytest.mark.parametrize(
