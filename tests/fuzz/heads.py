@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.fuzz.bodies import FORM, TYPES, Sender
+from tests.fuzz.bodies import FORM, TOKEN, TYPES, YOUNG_TOKEN, Sender
 
 PATH = "/webhooks/bitrix24"
 _PROVEN_SHARE = 0.55
@@ -90,8 +90,12 @@ def _encoding_lies(draft: _Draft) -> Case:
 
 def _length_lies(draft: _Draft) -> Case:
     size = len(draft.body)
+    short = max(size - 5, 0)
+    if draft.body[:short].endswith((TOKEN.encode(), YOUNG_TOKEN.encode())):
+        # A wrong token that was cut to the right one is no forgery any more.
+        short -= 1
     lies = [
-        (f"Content-Length: {size + 100}",), (f"Content-Length: {max(size - 5, 0)}",), ("Content-Length: -1",),
+        (f"Content-Length: {size + 100}",), (f"Content-Length: {short}",), ("Content-Length: -1",),
         ("Content-Length: 1e3",), (f"Content-Length: {'9' * 40}",), (f"Content-Length: {size}, {size}",),
         (draft.length, f"Content-Length: {size + 1}"), (draft.length, "Transfer-Encoding: chunked"), (),
         ("Transfer-Encoding: identity",), ("Transfer-Encoding: gzip, chunked",), ("Content-Length: 65537",),
