@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from app.domain.messages import Message, message
+from app.domain.messages import message
 from app.reports.grouped import Binds, Grouped, Known, Measure, Tables, counted, summed
-from app.reports.relations import DEALS, ENDED, WON, stage_order
+from app.reports.relations import DEALS, ENDED, WON, stage_label, stage_order
 from app.reports.report import Chart, Column, FoundCards, Number, Report, Row, Told
 from app.reports.scope import Scope
 from app.store.database import ReadSession
@@ -123,10 +123,6 @@ def _by_stage(scope: Scope, rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (places.get(row.key, len(places)), row.key))
 
 
-def _label(scope: Scope, key: str) -> str | Message:
-    return scope.words.stage_said(_DEAL, key) if key else message("not known")
-
-
 def _month_said(_scope: Scope, key: str) -> str:
     year, _, month = key.partition("-")
     return f"{month}.{year}"
@@ -166,7 +162,7 @@ _TABLES: Final = (
         heading=message("Stage"),
         base=_OPEN,
         key="pipeline || ':' || stage_id",
-        label=_label,
+        label=stage_label(_DEAL),
         measures=(
             counted("deals", message("Deals at work")),
             summed("money", message("Money"), "amount"),

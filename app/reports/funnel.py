@@ -17,6 +17,7 @@ from app.reports.relations import (
     LOST,
     STAGES,
     SUCCESS_RANK,
+    stage_label,
     stage_order,
     stages,
 )
@@ -103,7 +104,7 @@ def _cohort(entity_type_id: int, name: str, title: Message, cards: str, filters:
         heading=message("Stage"),
         base=_cohort_base(entity_type_id, cards),
         key="pipeline || ':' || reached_stage",
-        label=_stage_label(entity_type_id),
+        label=stage_label(entity_type_id),
         measures=(
             counted("reached", message("Reached"), note=message("Cards that stood here or further on.")),
             counted("here", message("Stand here"), "ending = 'open' AND furthest = rank"),
@@ -127,7 +128,7 @@ def _slice(entity_type_id: int, name: str, title: Message, cards: str, filters: 
         heading=message("Stage"),
         base=_slice_base(entity_type_id, cards),
         key="pipeline || ':' || stage_id",
-        label=_stage_label(entity_type_id),
+        label=stage_label(entity_type_id),
         measures=(
             counted("entered", message("Came in"), "entered"),
             counted("left", message("Left"), "went"),
@@ -155,13 +156,6 @@ def _stages_of(entity_type_id: int) -> Any:
         return stages(scope, entity_type_id)
 
     return binds
-
-
-def _stage_label(entity_type_id: int) -> Any:
-    def label(scope: Scope, key: str) -> str | Message:
-        return scope.words.stage_said(entity_type_id, key)
-
-    return label
 
 
 def _in_order(scope: Scope, rows: list[Row], entity_type_id: int) -> list[Row]:

@@ -5,8 +5,8 @@ from typing import Any, Final
 from app.domain.messages import Message, message
 from app.domain.wording import called
 from app.reports.grouped import CARDS, CLOSED, Grouped, Known, Tables, counted, shared, summed
-from app.reports.relations import DEALS, LEAD_FILTERS, LEADS, stage_order
-from app.reports.report import Chart, Report, Row
+from app.reports.relations import DEALS, LEAD_FILTERS, LEADS, by_stage, stage_label
+from app.reports.report import Chart, Report
 from app.reports.scope import Scope
 
 _LEAD, _DEAL = 1, 2
@@ -37,13 +37,6 @@ _FROM: Final = "pipeline || ':' || from_stage"
 _REASON: Final = "pipeline || ':' || from_stage || ' ' || reason"
 
 
-def _stage(entity_type_id: int) -> Any:
-    def label(scope: Scope, key: str) -> str | Message:
-        return scope.words.stage_said(entity_type_id, key) if key else message("not known")
-
-    return label
-
-
 def _reason(entity_type_id: int) -> Any:
     def label(scope: Scope, key: str) -> str | Message:
         if not key:
@@ -60,15 +53,6 @@ def _criterion(_scope: Scope, key: str) -> Message:
     return called(key) if key else message("no rule failed for certain")
 
 
-def _by_stage(entity_type_id: int) -> Any:
-    def finish(scope: Scope, rows: list[Row]) -> list[Row]:
-        places = {key: place for place, key in enumerate(stage_order(scope.words, entity_type_id))}
-        unknown = len(places) + 1
-        return sorted(rows, key=lambda row: (places.get(row.key, unknown - 1) if row.key else unknown, row.key))
-
-    return finish
-
-
 _DECLINED: Final = "declined"
 _HISTORY: Final = Known(message("Stage before the loss"), "from_stage IS NOT NULL")
 _MONEY: Final = summed("money", message("Money lost"), "amount")
@@ -81,7 +65,7 @@ _TABLES: Final = Tables(
             heading=message("Stage"),
             base=_DEALS_LOST,
             key=_FROM,
-            label=_stage(_DEAL),
+            label=stage_label(_DEAL),
             measures=(
                 counted("lost", message("Lost")),
                 shared("declined", message("Declined by the rules"), _DECLINED),
@@ -90,7 +74,7 @@ _TABLES: Final = Tables(
             period=_LOST_IN_PERIOD,
             known=(_HISTORY, Known(message("Amount of lost deals"), "amount IS NOT NULL")),
             chart=Chart("bars", ("lost",)),
-            finish=_by_stage(_DEAL),
+            finish=by_stage(_DEAL),
         ),
         Grouped(
             name="reasons",

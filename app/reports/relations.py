@@ -2,11 +2,13 @@
 a number is told by. `{where}` is for the conditions of the question, on `one`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
+from app.domain.messages import Message, message
 from app.domain.minimum import months_before
+from app.reports.report import Row
 from app.reports.scope import Scope, Words
 
 LEADS: Final = """
@@ -70,6 +72,25 @@ def stage_order(words: Words, entity_type_id: int) -> Sequence[str]:
         _of(words, entity_type_id), key=lambda one: (one.pipeline, turn[one.semantics], one.sort, one.code)
     )
     return [f"{stage.pipeline}:{stage.code}" for stage in ordered]
+
+
+def stage_label(entity_type_id: int) -> Callable[[Scope, str], str | Message]:
+    """How a table by stage names its rows."""
+
+    def label(scope: Scope, key: str) -> str | Message:
+        return scope.words.stage_said(entity_type_id, key) if key else message("not known")
+
+    return label
+
+
+def by_stage(entity_type_id: int) -> Callable[[Scope, list[Row]], list[Row]]:
+    """How a table by stage orders its rows: as the funnel does, then stages that it does not have, then the unknown."""
+
+    def finish(scope: Scope, rows: list[Row]) -> list[Row]:
+        places = {key: place for place, key in enumerate(stage_order(scope.words, entity_type_id))}
+        return sorted(rows, key=lambda row: (not row.key, places.get(row.key, len(places)), row.key))
+
+    return finish
 
 
 def _of(words: Words, entity_type_id: int) -> Sequence[Any]:

@@ -1,12 +1,11 @@
 """How long cards stand in each stage, and which deals stand longer than three of four did before them."""
 
-from typing import Any, Final
+from typing import Final
 
 from app.domain.messages import Message, message
 from app.reports.grouped import CARDS, Grouped, Measure, Tables, counted, quantile, shared, summed
-from app.reports.relations import DEAL_FILTERS, DEALS, LEAD_FILTERS, LEADS, stage_order
-from app.reports.report import Chart, Column, Report, Row
-from app.reports.scope import Scope
+from app.reports.relations import DEAL_FILTERS, DEALS, LEAD_FILTERS, LEADS, by_stage, stage_label
+from app.reports.report import Chart, Column, Report
 
 _LEAD, _DEAL = 1, 2
 _LEAST: Final = 10
@@ -42,21 +41,6 @@ _STANDING: Final = f"""
 """  # noqa: S608 - constants
 
 
-def _label(entity_type_id: int) -> Any:
-    def label(scope: Scope, key: str) -> str | Message:
-        return scope.words.stage_said(entity_type_id, key)
-
-    return label
-
-
-def _ordered(entity_type_id: int) -> Any:
-    def finish(scope: Scope, rows: list[Row]) -> list[Row]:
-        places = {key: place for place, key in enumerate(stage_order(scope.words, entity_type_id))}
-        return sorted(rows, key=lambda row: (places.get(row.key, len(places)), row.key))
-
-    return finish
-
-
 def _passed(entity_type_id: int, name: str, title: Message, cards: str, filters: tuple[str, ...]) -> Grouped:
     return Grouped(
         name=name,
@@ -64,7 +48,7 @@ def _passed(entity_type_id: int, name: str, title: Message, cards: str, filters:
         heading=message("Stage"),
         base=_stays(entity_type_id, cards),
         key="pipeline || ':' || stage_id",
-        label=_label(entity_type_id),
+        label=stage_label(entity_type_id),
         measures=(
             counted("left", message("Left"), each=CARDS),
             quantile("median", message("Half within"), "seconds", 0.5),
@@ -74,7 +58,7 @@ def _passed(entity_type_id: int, name: str, title: Message, cards: str, filters:
         filters=filters,
         totals=False,
         chart=Chart("bars", ("median", "nine_tenths")),
-        finish=_ordered(entity_type_id),
+        finish=by_stage(entity_type_id),
     )
 
 
@@ -90,7 +74,7 @@ _TABLES: Final = Tables(
             heading=message("Stage"),
             base=_STANDING,
             key="pipeline || ':' || stage_id",
-            label=_label(_DEAL),
+            label=stage_label(_DEAL),
             measures=(
                 counted("standing", message("At work here")),
                 _USUAL,
@@ -100,7 +84,7 @@ _TABLES: Final = Tables(
             ),
             period="one.ending = 'open'",
             totals=False,
-            finish=_ordered(_DEAL),
+            finish=by_stage(_DEAL),
         ),
         _passed(_LEAD, "leads", message("Leads: how long they stand in each stage"), LEADS, LEAD_FILTERS),
     )
