@@ -1,33 +1,14 @@
 """`ogon rules rejudging` at the terminal: how far it is, what changed, and a word where there is nothing to tell."""
 
+from functools import partial
+
 import psycopg
 import pytest
-from typer.testing import CliRunner
-
-from app.cli import app
-from app.commands import console
 
 
 @pytest.fixture
-def ogon(monkeypatch, database_url, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(console.out, "width", 200)
-    monkeypatch.setattr(console.err, "width", 200)
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "DATA_DIR": str(tmp_path),
-        "SECRET_KEY": "a key for commands, long enough",
-        "BITRIX24_WEBHOOK_URL": "https://portal.example/rest/1/webhookcode0001/",
-        "BITRIX24_APPLICATION_TOKEN": "t0ken",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str) -> tuple[int, str]:
-        with console.out.capture() as out, console.err.capture() as err:
-            result = CliRunner().invoke(app, ["rules", "rejudging", *arguments])
-        return result.exit_code, out.get() + err.get()
-
-    return run
+def ogon(terminal):
+    return partial(terminal, "rules", "rejudging")
 
 
 def _cells(said: str) -> list[list[str]]:

@@ -2,14 +2,12 @@
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 
 import anyio
 import psycopg
 import pytest
-from typer.testing import CliRunner
 
-from app.cli import app
-from app.commands import console
 from app.domain.calendars import NINE_TO_SIX, Layer
 from app.domain.team import Department, Person, Team
 from app.settings import load_settings
@@ -30,26 +28,8 @@ TEAM = Team(
 
 
 @pytest.fixture
-def ogon(monkeypatch, database_url, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(console.out, "width", 200)
-    monkeypatch.setattr(console.err, "width", 200)
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "DATA_DIR": str(tmp_path),
-        "SECRET_KEY": "a key for commands, long enough",
-        "BITRIX24_WEBHOOK_URL": "https://portal.example/rest/1/webhookcode0001/",
-        "BITRIX24_APPLICATION_TOKEN": "t0ken",
-        "LOGNAME": "anna",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str) -> tuple[int, str]:
-        with console.out.capture() as out, console.err.capture() as err:
-            result = CliRunner().invoke(app, ["team", *arguments])
-        return result.exit_code, out.get() + err.get()
-
-    return run
+def ogon(terminal):
+    return partial(terminal, "team")
 
 
 async def _keep(refused: dict[str, str]) -> None:
